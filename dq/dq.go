@@ -1,0 +1,31 @@
+// Package dq evaluates Great Expectations' expectations over columns, in one
+// pass with profiles that merge, and writes results in Great Expectations'
+// format. It reads no files and decides nothing.
+package dq
+
+// Severity is Great Expectations' own: how bad a failed expectation is.
+type Severity string
+
+// The severities. An expectation without one is critical.
+const (
+	Critical Severity = "critical"
+	Warning  Severity = "warning"
+	Info     Severity = "info"
+)
+
+// Expectation is one rule as declared.
+type Expectation struct {
+	Type     string         `json:"type"`
+	Kwargs   map[string]any `json:"kwargs"` // column, mostly, value_set, …; without meta, notes, severity
+	Severity Severity       `json:"severity"`
+	Meta     map[string]any `json:"meta,omitempty"`
+	Notes    any            `json:"notes,omitempty"`
+	ID       string         `json:"id,omitempty"`
+	Line     int            `json:"-"` // in the rules file; 0 if unknown
+}
+
+// Suite is a named list of expectations.
+type Suite struct {
+	Name         string        `json:"name"`
+	Expectations []Expectation `json:"expectations"`
+}

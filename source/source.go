@@ -1,0 +1,48 @@
+// Package source says where events come from. A driver (source/kafka) reads
+// exact offset ranges; nothing here decodes a value.
+package source
+
+import (
+	"context"
+
+	"github.com/autonomous-data-pipeline/adp/pipeline"
+)
+
+// Record is one event as the broker has it. Its byte slices are valid only
+// until the callback that received it returns.
+type Record struct {
+	Partition   int32
+	Offset      int64
+	TimestampMs int64 // the broker's record time, milliseconds since the epoch
+	Key         []byte
+	Value       []byte // nil for a tombstone
+}
+
+// Bounds are a partition's readable offsets, half-open. With read_committed,
+// End is the last stable offset, so an open transaction hides what follows.
+type Bounds struct {
+	Start int64 // the oldest offset that retention has left
+	End   int64
+}
+
+// Reader reads ranges. Implementations are safe for concurrent use.
+type Reader interface {
+	// Read calls fn with every record of the range in offset order, in slices
+	// of no fixed size, and returns once everything below r.End was delivered.
+	// Holes (control records, aborted or compacted records) are skipped in
+	// silence. Offsets below the log's start are a BadData fault: retention
+	// won, and the caller must plan again. An error of fn ends the read.
+	Read(ctx context.Context, topic string, r pipeline.Range, fn func([]Record) error) error
+}
+
+// Source is a broker's topic seen by the pipeline.
+type Source interface {
+	Reader
+	// Bounds lists every partition of the topic. An unknown topic is a
+	// Misconfigured fault, an unreachable broker a Transient one.
+	Bounds(ctx context.Context, topic string) (map[int32]Bounds, error)
+	// Publish commits the checkpoint to a consumer group, for lag tools to
+	// see. The sink's checkpoint stays the truth.
+	Publish(ctx context.Context, group, topic string, cp pipeline.Checkpoint) error
+	Close() error
+}
