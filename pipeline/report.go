@@ -122,6 +122,7 @@ type RunReport struct {
 	ConsecutiveFailures int          `json:"consecutive_failures"`
 	SchemaVersion       int          `json:"schema_version,omitempty"`
 	Trigger             string       `json:"trigger,omitempty"`
+	WorkflowID          string       `json:"workflow_id,omitempty"`
 	Incident            string       `json:"incident,omitempty"`
 	Conditions          []string     `json:"conditions,omitempty"`
 	Actions             []string     `json:"actions,omitempty"`

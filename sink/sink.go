@@ -30,7 +30,8 @@ type State struct {
 type Load struct {
 	RunID         string              `json:"run_id"`
 	Batch         pipeline.Batch      `json:"batch"`
-	Base          pipeline.Checkpoint `json:"base"` // the checkpoint that the run was planned on
+	Base          pipeline.Checkpoint `json:"base"`     // the checkpoint that the run was planned on
+	Sequence      int64               `json:"sequence"` // if above 0: the last commit must still be this one; what fences a backfill, which leaves the checkpoint alone
 	Gaps          []pipeline.Range    `json:"gaps,omitempty"`
 	Schema        *schemas.Schema     `json:"schema"`
 	SchemaVersion int                 `json:"schema_version"`
@@ -42,11 +43,13 @@ type Load struct {
 
 // Receipt proves a commit.
 type Receipt struct {
+	RunID      string              `json:"run_id"` // of the run that made the commit: a repeat tells whether it was another
 	Sequence   int64               `json:"sequence"`
 	BatchID    string              `json:"batch_id"`
 	Checkpoint pipeline.Checkpoint `json:"checkpoint"`
 	Repeated   bool                `json:"repeated"` // this commit had been made before; nothing was changed now
-	Table      []pipeline.File     `json:"table"`    // the batch's table files where they are now
+	Records    pipeline.Records    `json:"records"`  // as the commit gave them
+	Table      []pipeline.File     `json:"table"`    // the table files that the commit added, where they are now
 	Quarantine []pipeline.File     `json:"quarantine"`
 }
 
@@ -87,6 +90,7 @@ type Settlement struct {
 	SchemaVersion int              `json:"schema_version"`
 	Table         []pipeline.File  `json:"table"`      // staged clean files, or files of Entry.Held, to become rows
 	Quarantine    []pipeline.File  `json:"quarantine"` // staged reject files, or files of Entry.Rejects, that stay
+	Held          []pipeline.File  `json:"held"`       // files of Entry.Held that stay: a discarded batch's
 	Records       pipeline.Records `json:"records"`    // the batch's, afterwards
 }
 
@@ -139,7 +143,8 @@ type Sink interface {
 	Rejects(ctx context.Context, e Entry, fn func(pipeline.Reject) error) error
 
 	// Settle commits a settlement. A revision that isn't the entry's any more
-	// is ErrConflict, unless a settlement of this ID is in already.
+	// is ErrConflict, unless a settlement of this ID is in already: then its
+	// receipt comes again with Repeated set, whatever else s says.
 	Settle(ctx context.Context, s Settlement) (Receipt, error)
 
 	// Validate reads back what a batch put into table and quarantine, with
@@ -157,6 +162,11 @@ type Sink interface {
 
 	// Gaps lists the offsets that loads recorded as gone before they were read.
 	Gaps(ctx context.Context) ([]pipeline.Range, error)
+
+	// Covered lists the ranges of all loads that are in, merged and ordered:
+	// every record in them is in table, quarantine or held. A backfill reads
+	// the rest.
+	Covered(ctx context.Context) ([]pipeline.Range, error)
 
 	// Cleanup removes files that no commit names and that are older than age.
 	// It returns what it removed.

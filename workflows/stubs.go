@@ -1,0 +1,97 @@
+// Package workflows puts the steps of runs and escalations in order. It
+// branches on recorded results only, and knows activities by name: what they
+// do, and what they cost, is not its business.
+package workflows
+
+import (
+	"time"
+
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/autonomous-data-pipeline/adp/agent"
+	"github.com/autonomous-data-pipeline/adp/pipeline"
+)
+
+// stub is an activity's name with the types of its argument and result.
+type stub[In, Out any] string
+
+// none is the result of an activity that has none.
+type none struct{}
+
+// call runs the activity and waits for its result. summary is shown beside it
+// in the Web UI.
+func (s stub[In, Out]) call(ctx workflow.Context, summary string, in In) (Out, error) {
+	var out Out
+	err := s.start(ctx, summary, in).Get(ctx, &out)
+	return out, err
+}
+
+func (s stub[In, Out]) start(ctx workflow.Context, summary string, in In) workflow.Future {
+	opt := workflow.GetActivityOptions(ctx)
+	opt.Summary = summary
+	return workflow.ExecuteActivity(workflow.WithActivityOptions(ctx, opt), string(s), in)
+}
+
+// Stubs lists every activity that the workflows call, by name; a test matches
+// it with what the worker registers.
+func Stubs() []string {
+	return []string{
+		string(planBatch), string(processShard), string(evaluate), string(decide), string(evolveSchema),
+		string(load), string(validate), string(rollback), string(openIncident), string(updateIncident),
+		string(schedule), string(report), string(notify), string(audit), string(settle),
+	}
+}
+
+const (
+	planBatch      stub[pipeline.PlanRequest, pipeline.Plan]           = "Plan"
+	processShard   stub[pipeline.ShardRequest, pipeline.ShardDone]     = "ProcessShard"
+	evaluate       stub[pipeline.EvaluateRequest, pipeline.Evaluated]  = "Evaluate"
+	decide         stub[agent.Request, agent.Decided]                  = "Decide"
+	evolveSchema   stub[pipeline.EvolveRequest, int]                   = "EvolveSchema"
+	load           stub[pipeline.LoadRequest, pipeline.Loaded]         = "Load"
+	validate       stub[pipeline.ValidateRequest, pipeline.Validated]  = "Validate"
+	rollback       stub[pipeline.RollbackRequest, pipeline.Checkpoint] = "Rollback"
+	openIncident   stub[agent.IncidentRequest, pipeline.Incident]      = "OpenIncident"
+	updateIncident stub[pipeline.IncidentUpdate, none]                 = "UpdateIncident"
+	schedule       stub[pipeline.ScheduleRequest, none]                = "Schedule"
+	report         stub[pipeline.ReportRequest, none]                  = "Report"
+	notify         stub[pipeline.Notice, none]                         = "Notify"
+	audit          stub[agent.Executed, none]                          = "Audit"
+	settle         stub[pipeline.SettleRequest, pipeline.Settled]      = "Settle"
+)
+
+// The search attributes that runs and escalations set. The worker makes sure
+// that the namespace has them.
+var (
+	attrPipeline   = temporal.NewSearchAttributeKeyKeyword("Pipeline")
+	attrOutcome    = temporal.NewSearchAttributeKeyKeyword("Outcome")
+	attrConditions = temporal.NewSearchAttributeKeyKeywordList("Conditions")
+	attrActions    = temporal.NewSearchAttributeKeyKeywordList("Actions")
+	attrAwaiting   = temporal.NewSearchAttributeKeyBool("AwaitingApproval")
+)
+
+// short are the options of an activity that only reads or writes a little.
+// Its retries must outlast a restart of what it talks to.
+func short(ctx workflow.Context) workflow.Context {
+	return workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
+		StartToCloseTimeout: time.Minute,
+		RetryPolicy: &temporal.RetryPolicy{
+			InitialInterval: time.Second, BackoffCoefficient: 2, MaximumInterval: 30 * time.Second, MaximumAttempts: 5,
+		},
+	})
+}
+
+// long are the options of an activity that goes over a batch, heartbeating.
+func long(ctx workflow.Context, l pipeline.Limits) workflow.Context {
+	return workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
+		StartToCloseTimeout: time.Duration(max(1, l.ShardTimeoutS)) * time.Second,
+		HeartbeatTimeout:    time.Duration(max(1, l.HeartbeatS)) * time.Second,
+		RetryPolicy: &temporal.RetryPolicy{
+			InitialInterval:    time.Duration(max(1, l.BackoffMs)) * time.Millisecond,
+			BackoffCoefficient: 2,
+			MaximumInterval:    time.Minute,
+			MaximumAttempts:    max(1, l.Attempts),
+		},
+	})
+}
