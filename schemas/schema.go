@@ -102,7 +102,7 @@ func Parse(avro []byte) (*Schema, error) {
 		}
 	}
 	if len(errs) > 0 {
-		return nil, fmt.Errorf("Avro schema %q: %w", rec.Name, errors.Join(errs...))
+		return nil, fmt.Errorf("schema %q (Avro): %w", rec.Name, errors.Join(errs...))
 	}
 	return s, nil
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"math"
 	"strconv"
+	"unicode/utf8"
 
 	"github.com/zeebo/xxh3"
 
@@ -65,7 +66,15 @@ func (s *Stat) AddBool(v bool) {
 
 // AddBytes folds in a text or binary value. The bytes are not kept.
 func (s *Stat) AddBytes(v []byte) {
-	head := v[:min(len(v), minMaxBytes)]
+	head := v
+	if len(v) > minMaxBytes {
+		// Not in the middle of a character, which JSON would change.
+		n := minMaxBytes
+		for n > minMaxBytes-utf8.UTFMax && !utf8.RuneStart(v[n]) {
+			n--
+		}
+		head = v[:n]
+	}
 	if s.values == 0 {
 		s.kind, s.minText, s.maxText = 't', string(head), string(head)
 	} else {
