@@ -45,15 +45,29 @@ func (o Object) MarshalJSON() ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-// UnmarshalJSON reads an object; its keys come sorted.
+// UnmarshalJSON reads an object. Its own keys keep their order; numbers become
+// json.Number, so that they are written back as they were.
 func (o *Object) UnmarshalJSON(b []byte) error {
-	var m map[string]any
-	if err := json.Unmarshal(b, &m); err != nil {
-		return err
-	}
 	*o = nil
-	for _, k := range slices.Sorted(maps.Keys(m)) {
-		*o = append(*o, Field{k, m[k]})
+	if string(bytes.TrimSpace(b)) == "null" {
+		return nil
+	}
+	dec := json.NewDecoder(bytes.NewReader(b))
+	dec.UseNumber()
+	if t, err := dec.Token(); err != nil || t != json.Delim('{') {
+		return fmt.Errorf("an object was expected, not %.20s", b)
+	}
+	*o = Object{}
+	for dec.More() {
+		key, err := dec.Token()
+		if err != nil {
+			return err
+		}
+		var v any
+		if err := dec.Decode(&v); err != nil {
+			return err
+		}
+		*o = append(*o, Field{key.(string), v}) // the decoder lets no other key through
 	}
 	return nil
 }
@@ -100,7 +114,7 @@ type Result struct {
 type Configured struct {
 	Type     string         `json:"type"`
 	Legacy   string         `json:"expectation_type,omitempty"` // how Great Expectations before 1.0 spells Type; read only
-	Kwargs   map[string]any `json:"kwargs"`
+	Kwargs   Object         `json:"kwargs"`
 	Meta     map[string]any `json:"meta"`
 	Notes    any            `json:"notes,omitempty"`
 	ID       string         `json:"id,omitempty"`
@@ -127,18 +141,23 @@ func (d Document) Failed() []FailedResult {
 		if f.Severity == "" {
 			f.Severity = Critical
 		}
-		if c, ok := r.Expectation.Kwargs["column"].(string); ok {
-			f.Column = c
-		}
-		switch v := r.Result.Get("unexpected_percent").(type) {
-		case float64:
-			f.UnexpectedPercent = v
-		case Float:
-			f.UnexpectedPercent = float64(v)
-		}
+		f.Column, _ = r.Expectation.Kwargs.Get("column").(string) // not every expectation has one
+		f.UnexpectedPercent, _ = r.unexpectedPercent()
 		out = append(out, f)
 	}
 	return out
+}
+
+// unexpectedPercent is the result's own; ok is false if it has none.
+func (r Result) unexpectedPercent() (percent float64, ok bool) {
+	switch v := r.Result.Get("unexpected_percent").(type) {
+	case Float:
+		return float64(v), true
+	case json.Number:
+		percent, err := v.Float64()
+		return percent, err == nil
+	}
+	return 0, false
 }
 
 // rowPrefixes begin the names of Great Expectations' map expectations.
@@ -197,8 +216,12 @@ func plausible(r Result) error {
 	if r.Expectation.Type == "" {
 		return pipeline.Faultf(pipeline.BadData, "read the quality results: a result names no expectation type")
 	}
-	if v, ok := r.Result.Get("unexpected_percent").(float64); ok && !(v >= 0 && v <= 100) {
-		return pipeline.Faultf(pipeline.BadData, "read the quality results: unexpected_percent of %s is %v, not between 0 and 100", r.Expectation.Type, fmt.Sprint(v))
+	v, ok := r.unexpectedPercent()
+	switch raw := r.Result.Get("unexpected_percent"); {
+	case raw != nil && !ok:
+		return pipeline.Faultf(pipeline.BadData, "read the quality results: unexpected_percent of %s is %v, which is no number", r.Expectation.Type, raw)
+	case ok && !(v >= 0 && v <= 100):
+		return pipeline.Faultf(pipeline.BadData, "read the quality results: unexpected_percent of %s is %v, not between 0 and 100", r.Expectation.Type, v)
 	}
 	return nil
 }

@@ -13,6 +13,8 @@ const (
 	Info     Severity = "info"
 )
 
+func (s Severity) valid() bool { return s == Critical || s == Warning || s == Info }
+
 // Expectation is one rule as declared.
 type Expectation struct {
 	Type     string         `json:"type"`

@@ -12,7 +12,6 @@ import (
 	"slices"
 
 	"github.com/apache/arrow-go/v18/arrow"
-	"github.com/zeebo/xxh3"
 
 	"github.com/autonomous-data-pipeline/adp/pipeline"
 )
@@ -33,13 +32,13 @@ func (a entry) compareHash(b entry) int {
 }
 
 func (x *index) observe(col arrow.Array, c Chunk) {
-	text := textOf(col)
+	hash := hashOf(col)
 	x.entries = slices.Grow(x.entries, col.Len())
 	for row := range col.Len() {
 		if col.IsNull(row) {
 			continue
 		}
-		h := xxh3.HashString128(text(row))
+		h := hash(row)
 		x.entries = append(x.entries, entry{h.Hi, h.Lo, Position{c.Partition, c.Offsets[row]}})
 	}
 }
@@ -59,6 +58,12 @@ func (p *Profile) WriteIndex(expectation int, w io.Writer) error {
 	x := p.indexes[expectation]
 	if x == nil {
 		return pipeline.Faultf(pipeline.Bug, "write an index: expectation %d of suite %s isn't about uniqueness", expectation, p.program.suite.Name)
+	}
+	if p.broken != nil {
+		return p.broken
+	}
+	if p.foreign {
+		return pipeline.Faultf(pipeline.Bug, "write an index of %s: the profile has rows that it didn't observe itself, whose index is elsewhere", p.program.place(expectation))
 	}
 	slices.SortFunc(x.entries, func(a, b entry) int { return cmp.Or(a.compareHash(b), a.compare(b.Position)) })
 	sum := crc32.New(castagnoli)
@@ -95,53 +100,71 @@ func parseEntry(b []byte) entry {
 }
 
 // MergeIndexes calls fn for every record whose value isn't its alone, a pair
-// twice, ordered by the values' hashes. It needs memory for one entry a file
-// and for the records of one value. A damaged file is a Bug fault.
+// twice, ordered by the values' hashes. It needs memory for one entry a file.
+// A damaged file is a Bug fault, and may show as late as its end: what fn was
+// told is void then. fn's own error ends the merge and is returned as it is.
 func MergeIndexes(files []io.Reader, fn func(Position) error) error {
+	h, err := openIndexes(files)
+	if err != nil {
+		return err
+	}
+	var last entry
+	seen, told := false, false // last is an entry; fn knows it
+	for len(h) > 0 {
+		e := h[0].at
+		same := seen && last.compareHash(e) == 0
+		if same && last.Position == e.Position {
+			return pipeline.Faultf(pipeline.Bug, "merge uniqueness indexes: partition %d offset %d is in them twice: the shards overlap", e.Partition, e.Offset)
+		}
+		if same && !told {
+			if err := fn(last.Position); err != nil {
+				return err
+			}
+		}
+		if same {
+			if err := fn(e.Position); err != nil {
+				return err
+			}
+		}
+		last, seen, told = e, true, same
+		if h, err = h.advance(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func openIndexes(files []io.Reader) (cursors, error) {
 	var h cursors
 	for _, f := range files {
 		c, err := openIndex(f)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		if more, err := c.next(); err != nil {
-			return err
-		} else if more {
+		more, err := c.next()
+		if err != nil {
+			return nil, err
+		}
+		if more {
 			h = append(h, c)
 		}
 	}
 	heap.Init(&h)
-	var group []entry
-	flush := func() error {
-		if len(group) > 1 {
-			for _, e := range group {
-				if err := fn(e.Position); err != nil {
-					return err
-				}
-			}
-		}
-		group = group[:0]
-		return nil
+	return h, nil
+}
+
+// advance moves the first file on, or drops it.
+func (h cursors) advance() (cursors, error) {
+	more, err := h[0].next()
+	switch {
+	case err != nil:
+		return nil, err
+	case more:
+		heap.Fix(&h, 0)
+	default:
+		heap.Pop(&h)
 	}
-	for len(h) > 0 {
-		e := h[0].at
-		if len(group) > 0 && group[0].compareHash(e) != 0 {
-			if err := flush(); err != nil {
-				return err
-			}
-		}
-		group = append(group, e)
-		more, err := h[0].next()
-		if err != nil {
-			return err
-		}
-		if more {
-			heap.Fix(&h, 0)
-		} else {
-			heap.Pop(&h)
-		}
-	}
-	return flush()
+	return h, nil
 }
 
 // cursor reads one index file.
@@ -150,6 +173,8 @@ type cursor struct {
 	sum  uint32
 	left uint64
 	at   entry
+	// begun says that at is an entry.
+	begun bool
 }
 
 func damaged(what string, err error) error {
@@ -180,6 +205,11 @@ func (c *cursor) next() (bool, error) {
 		if binary.BigEndian.Uint32(tail[:]) != c.sum {
 			return false, damaged("its checksum", errors.New("it doesn't fit"))
 		}
+		if _, err := c.in.ReadByte(); err == nil {
+			return false, damaged("its end", errors.New("more follows"))
+		} else if !errors.Is(err, io.EOF) {
+			return false, damaged("its end", err)
+		}
 		return false, nil
 	}
 	var b [entrySize]byte
@@ -188,7 +218,11 @@ func (c *cursor) next() (bool, error) {
 	}
 	c.sum = crc32.Update(c.sum, castagnoli, b[:])
 	c.left--
-	c.at = parseEntry(b[:])
+	e := parseEntry(b[:])
+	if c.begun && cmp.Or(c.at.compareHash(e), c.at.compare(e.Position)) > 0 {
+		return false, damaged("an entry", errors.New("it is out of order"))
+	}
+	c.at, c.begun = e, true
 	return true, nil
 }
 

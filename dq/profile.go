@@ -49,6 +49,7 @@ type tally struct {
 	Nulls      int64    `json:"nulls"`
 	Unexpected int64    `json:"unexpected"`
 	Samples    []Sample `json:"samples,omitempty"` // the first in (partition, offset) order
+	Settled    bool     `json:"settled,omitempty"` // uniqueness: SetDuplicates was called
 	Error      string   `json:"error,omitempty"`   // why the expectation can't be evaluated
 }
 
@@ -59,6 +60,8 @@ type Profile struct {
 	rows    int64
 	tallies []tally
 	indexes map[int]*index // by expectation: uniqueness only
+	foreign bool           // rows are in here that the indexes don't have
+	broken  error          // a chunk wasn't as promised: nothing here can be relied on
 }
 
 // NewProfile is an empty profile.
@@ -73,16 +76,28 @@ func (p *Program) NewProfile() *Profile {
 // Observe folds a chunk in, and appends a finding for each row that breaks a
 // row-level expectation, ordered by row, then expectation. Uniqueness gives no
 // findings: it is known only of the whole batch.
+//
+// A chunk without a column of the schema, or with one of another type, would
+// pass rules that nobody checked. It breaks the profile: MarshalJSON, Merge and
+// WriteIndex then return the reason.
 func (p *Profile) Observe(c Chunk, findings []Finding) []Finding {
+	if p.broken != nil {
+		return findings
+	}
+	columns, err := p.program.columnsOf(c)
+	defer func() {
+		for _, col := range columns {
+			col.Release()
+		}
+	}()
+	if p.broken = err; err != nil {
+		return findings
+	}
 	first := len(findings)
 	p.rows += c.Record.NumRows()
 	for i, check := range p.program.checks {
-		at := c.Record.Schema().FieldIndices(p.program.column(i))
-		if len(at) == 0 {
-			continue // a table expectation, or a column that the table lacks: Results says so
-		}
-		col := c.Record.Column(at[0])
-		switch {
+		switch col := columns[p.program.at[i]]; {
+		case col == nil: // a table expectation, or a column that the table lacks: Results says so
 		case check.unique:
 			p.tallies[i].Nulls += int64(col.NullN())
 			p.indexes[i].observe(col, c)
@@ -94,6 +109,31 @@ func (p *Profile) Observe(c Chunk, findings []Finding) []Finding {
 		return cmp.Or(cmp.Compare(a.Row, b.Row), cmp.Compare(a.Expectation, b.Expectation))
 	})
 	return findings
+}
+
+// columnsOf finds the columns that the expectations look at, by their index in
+// the schema. The caller releases them, even after an error.
+func (p *Program) columnsOf(c Chunk) (map[int]arrow.Array, error) {
+	columns := map[int]arrow.Array{}
+	if int64(len(c.Offsets)) != c.Record.NumRows() {
+		return columns, pipeline.Faultf(pipeline.Bug, "observe a chunk of partition %d: it has %d rows and %d offsets", c.Partition, c.Record.NumRows(), len(c.Offsets))
+	}
+	for i, at := range p.at {
+		if at < 0 || columns[at] != nil || !p.checks[i].rowLevel() {
+			continue
+		}
+		f := p.fields[at]
+		in := c.Record.Schema().FieldIndices(f.Name)
+		if len(in) == 0 {
+			return columns, pipeline.Faultf(pipeline.Bug, "observe a chunk of partition %d: it lacks the schema's column %q", c.Partition, f.Name)
+		}
+		col, err := observable(c.Record.Column(in[0]), f.Type)
+		if err != nil {
+			return columns, pipeline.Faultf(pipeline.Bug, "observe column %q of partition %d: %w", f.Name, c.Partition, err)
+		}
+		columns[at] = col
+	}
+	return columns, nil
 }
 
 func (p *Profile) observe(i int, check check, col arrow.Array, c Chunk, findings []Finding) []Finding {
@@ -130,12 +170,24 @@ func (t *tally) add(s Sample) {
 }
 
 // Merge folds another profile of the same program in. Index entries stay where
-// WriteIndex has put them.
+// WriteIndex has put them. Duplicates are set after merging: they don't add up.
 func (p *Profile) Merge(o *Profile) error {
+	switch {
+	case p.broken != nil:
+		return p.broken
+	case o.broken != nil:
+		return o.broken
+	}
 	if p.program.digest != o.program.digest {
 		return pipeline.Faultf(pipeline.Bug, "merge quality profiles: one is of suite %s, the other of %s, or of another version", p.program.suite.Name, o.program.suite.Name)
 	}
+	for i := range p.tallies {
+		if p.tallies[i].Settled || o.tallies[i].Settled {
+			return pipeline.Faultf(pipeline.Bug, "merge quality profiles: the duplicates of %s were set before", p.program.place(i))
+		}
+	}
 	p.rows += o.rows
+	p.foreign = p.foreign || o.rows > 0
 	for i := range p.tallies {
 		t, other := &p.tallies[i], o.tallies[i]
 		t.Nulls += other.Nulls
@@ -162,8 +214,19 @@ func (p *Profile) SetDuplicates(expectation int, count int64, samples []Sample) 
 		return pipeline.Faultf(pipeline.Bug, "set duplicates: expectation %d of suite %s isn't about uniqueness", expectation, p.program.suite.Name)
 	}
 	t := &p.tallies[expectation]
-	t.Unexpected, t.Samples = count, nil
+	if values := p.rows - t.Nulls; count < 0 || count == 1 || count > values || int64(len(samples)) > count {
+		return pipeline.Faultf(pipeline.Bug, "set duplicates of %s: %d duplicates with %d samples can't be among %d values", p.program.place(expectation), count, len(samples), values)
+	}
+	t.Unexpected, t.Samples, t.Settled = count, nil, true
 	for _, s := range samples {
+		switch v := s.Value.(type) {
+		case string:
+			s.Value = cut(v)
+		case Float:
+			s.Value = floatSample(float64(v))
+		case float64:
+			s.Value = floatSample(v)
+		}
 		if t.wants(s.Position) {
 			t.add(s)
 		}
@@ -180,6 +243,9 @@ type wire struct {
 
 // MarshalJSON writes everything but the indexes.
 func (p *Profile) MarshalJSON() ([]byte, error) {
+	if p.broken != nil {
+		return nil, p.broken
+	}
 	return json.Marshal(wire{Digest: p.program.digest, Rows: p.rows, Tallies: p.tallies})
 }
 
@@ -193,7 +259,12 @@ func (p *Program) Decode(b []byte) (*Profile, error) {
 		return nil, pipeline.Faultf(pipeline.Bug, "read a quality profile: it is of another suite, schema or version than %s", p.suite.Name)
 	}
 	prof := p.NewProfile()
-	prof.rows, prof.tallies = w.Rows, w.Tallies
+	prof.rows, prof.tallies, prof.foreign = w.Rows, w.Tallies, w.Rows > 0
+	for i, t := range w.Tallies {
+		if t.Nulls < 0 || t.Unexpected < int64(len(t.Samples)) || t.Nulls > w.Rows || t.Unexpected > w.Rows || len(t.Samples) > maxSamples {
+			return nil, pipeline.Faultf(pipeline.Bug, "read a quality profile: %s has %d nulls, %d unexpected rows and %d samples among %d rows", p.place(i), t.Nulls, t.Unexpected, len(t.Samples), w.Rows)
+		}
+	}
 	return prof, nil
 }
 

@@ -1,14 +1,16 @@
 package dq
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
 	"math"
 	"slices"
-	"strings"
 
 	"github.com/apache/arrow-go/v18/arrow"
+
+	"github.com/autonomous-data-pipeline/adp/schemas"
 )
 
 // check is one compiled expectation. A row-level one gives a predicate a
@@ -34,9 +36,10 @@ type tableFacts struct {
 	Columns []string
 }
 
-// kind is an expectation type: its arguments and how to compile it. Defaults
-// are left out of results, as Great Expectations does. floats lists numbers
-// that it always writes as floats.
+// kind is an expectation type: its arguments, in the order in which Great
+// Expectations writes them, and how to compile it. Defaults are left out of
+// results, as Great Expectations does. floats lists numbers that it always
+// writes as floats.
 type kind struct {
 	column   bool // it takes a column
 	args     []string
@@ -57,18 +60,34 @@ func register(name string, k kind) {
 	registry[name] = k
 }
 
-// known says whether the type takes the argument.
-func (k kind) known(name string) bool {
-	return slices.Contains(k.args, name) || (k.column && name == "column")
+// takes lists the arguments, in the order in which results show them.
+func (k kind) takes(c check) []string {
+	var common []string
+	if k.column {
+		common = append(common, "column")
+	}
+	if c.rowLevel() {
+		common = append(common, "mostly")
+	}
+	return append(common, k.args...)
 }
+
+// rowLevel says that each row keeps or breaks the expectation.
+func (c check) rowLevel() bool { return c.rows != nil || c.unique }
 
 // args reads an expectation's arguments, collecting what is wrong with them.
 type args struct {
 	values map[string]any
+	typ    schemas.Type // of the column; empty if there is none in the schema
 	errs   []error
+	doubts []string // what can be kept, but surely isn't meant
 }
 
 func (a *args) problem(format string, v ...any) { a.errs = append(a.errs, fmt.Errorf(format, v...)) }
+
+func (a *args) doubt(format string, v ...any) {
+	a.doubts = append(a.doubts, fmt.Sprintf(format, v...))
+}
 
 func (a *args) text(name string) string {
 	s, ok := a.values[name].(string)
@@ -115,37 +134,97 @@ func (a *args) number(name string) (v float64, ok bool) {
 }
 
 // compileOne checks one expectation and prepares it, reporting all that is
-// wrong with it at once.
-func compileOne(e Expectation) (check, error) {
+// wrong with it at once, and what is doubtful.
+func compileOne(e Expectation, typ schemas.Type) (check, []string, error) {
 	k, ok := registry[e.Type]
 	if !ok {
-		return check{}, unknownType(e.Type)
+		return check{}, nil, unknownType(e.Type)
 	}
-	a := &args{values: e.Kwargs}
-	for _, name := range slices.Sorted(maps.Keys(e.Kwargs)) {
-		if !k.known(name) && name != "mostly" {
-			hint := nearest(name, append(slices.Clone(k.args), "column", "mostly"))
-			if name == "row_condition" || name == "condition_parser" {
-				hint = "; conditions are not supported yet"
-			}
-			a.problem("unknown argument %q%s", name, hint)
-		}
-	}
+	a := &args{values: e.Kwargs, typ: typ}
 	if k.column {
-		if c := a.text("column"); c == "" {
+		if name := a.text("column"); name == "" {
 			a.problem("column is empty")
 		}
 	}
+	c := k.build(a)
 	if m, ok := a.number("mostly"); ok && (m < 0 || m > 1) {
 		a.problem("mostly is %v: it lies between 0 and 1", m)
 	}
-	c := k.build(a)
-	return c, errors.Join(a.errs...)
+	known := k.takes(c)
+	for _, name := range slices.Sorted(maps.Keys(e.Kwargs)) {
+		switch {
+		case name == "row_condition" || name == "condition_parser":
+			if e.Kwargs[name] != nil {
+				a.problem("unknown argument %q; conditions are not supported yet", name)
+			}
+		case !slices.Contains(known, name):
+			a.problem("unknown argument %q%s", name, nearest(name, known))
+		}
+	}
+	return c, a.doubts, errors.Join(a.errs...)
 }
 
-// nearest suggests a known name, if one is near.
+// jsonValues gives arguments the Go types that rules files give them, whether
+// they come from there, from JSON, or from a program.
+func jsonValues(kwargs map[string]any) (map[string]any, error) {
+	out := make(map[string]any, len(kwargs))
+	var errs []error
+	for _, name := range slices.Sorted(maps.Keys(kwargs)) {
+		v, err := jsonValue(kwargs[name])
+		if err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", name, err))
+		}
+		out[name] = v
+	}
+	return out, errors.Join(errs...)
+}
+
+// jsonValue keeps nil, booleans, texts, int64 and float64. A float without a
+// fraction becomes an integer: JSON doesn't tell the two apart, and rules
+// travel as JSON.
+func jsonValue(v any) (any, error) {
+	switch v := v.(type) {
+	case nil, bool, string, int64:
+		return v, nil
+	case int:
+		return int64(v), nil
+	case float64:
+		const exact = 1 << 53 // beyond it floats leave integers out
+		if math.IsNaN(v) || math.IsInf(v, 0) {
+			return nil, fmt.Errorf("%v is not a finite number", v)
+		}
+		if v == math.Trunc(v) && math.Abs(v) <= exact {
+			return int64(v), nil
+		}
+		return v, nil
+	case []any:
+		out := make([]any, len(v))
+		var errs []error
+		for i := range v {
+			e, err := jsonValue(v[i])
+			out[i], errs = e, append(errs, err)
+		}
+		return out, errors.Join(errs...)
+	}
+	// Anything else: what JSON makes of it.
+	b, err := json.Marshal(v)
+	if err != nil {
+		return nil, fmt.Errorf("%v can't be written as JSON: %w", v, err)
+	}
+	var out any
+	if err := json.Unmarshal(b, &out); err != nil {
+		return nil, err
+	}
+	if _, nested := out.(map[string]any); nested {
+		return out, nil
+	}
+	return jsonValue(out)
+}
+
+// nearest suggests a known name, if one is near: at most three edits away, and
+// fewer than half of a short name.
 func nearest(name string, known []string) string {
-	best, at := 4, ""
+	best, at := min(4, len(name)/2+1), ""
 	for _, k := range known {
 		if d := distance(name, k); d < best {
 			best, at = d, k
@@ -157,8 +236,10 @@ func nearest(name string, known []string) string {
 	return fmt.Sprintf("; did you mean %q?", at)
 }
 
-// distance is Levenshtein's.
+// distance is Levenshtein's. Only the first 200 bytes count, so that no name in
+// a file takes long.
 func distance(a, b string) int {
+	a, b = a[:min(len(a), 200)], b[:min(len(b), 200)]
 	row := make([]int, len(b)+1)
 	for j := range row {
 		row[j] = j
@@ -176,12 +257,4 @@ func distance(a, b string) int {
 		}
 	}
 	return row[len(b)]
-}
-
-func unknownType(name string) error {
-	known := slices.Sorted(maps.Keys(registry))
-	if hint := nearest(name, known); hint != "" {
-		return fmt.Errorf("unknown expectation %q%s", name, hint)
-	}
-	return fmt.Errorf("unknown expectation %q; supported are: %s", name, strings.Join(known, ", "))
 }

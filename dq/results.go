@@ -3,13 +3,14 @@ package dq
 import (
 	"cmp"
 	"fmt"
-	"maps"
 	"reflect"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/google/uuid"
+
+	"github.com/autonomous-data-pipeline/adp/pipeline"
 )
 
 // Format is how much a result tells.
@@ -71,46 +72,79 @@ func (p *Program) Results(prof *Profile, opt Options) Document {
 	return d
 }
 
-// order is the order in which Great Expectations lists results: exceptions
-// first, then by column in order of first appearance, those without a column
-// as one group.
+// order is the order in which Great Expectations lists results: by column in
+// order of first appearance, those without a column as one group; but what
+// raised an exception before all others.
 func (p *Program) order(prof *Profile) []int {
-	var broken, rest []int
 	group := map[string]int{}
-	for i := range p.checks {
-		if p.exception(i, prof) != "" {
-			broken = append(broken, i)
-			continue
-		}
-		rest = append(rest, i)
-		if c := p.column(i); group[c] == 0 {
-			group[c] = len(group) + 1
+	all := make([]int, len(p.checks))
+	for i := range all {
+		all[i] = i
+		if _, ok := group[p.column(i)]; !ok {
+			group[p.column(i)] = len(group)
 		}
 	}
-	slices.SortStableFunc(rest, func(a, b int) int { return cmp.Compare(group[p.column(a)], group[p.column(b)]) })
-	return append(broken, rest...)
+	slices.SortStableFunc(all, func(a, b int) int { return cmp.Compare(group[p.column(a)], group[p.column(b)]) })
+	raised := func(i int) int {
+		if p.raised(i, prof) != nil {
+			return 0
+		}
+		return 1
+	}
+	slices.SortStableFunc(all, func(a, b int) int { return cmp.Compare(raised(a), raised(b)) })
+	return all
 }
 
-// exception is why an expectation can't be evaluated, or empty.
-func (p *Program) exception(i int, prof *Profile) string {
-	c := p.checks[i]
-	if (c.rows != nil || c.unique) && !slices.Contains(p.columns, p.column(i)) {
-		return fmt.Sprintf("Error: The column %q in BatchData does not exist.", p.column(i))
+// raised is why an expectation can't be evaluated, or nil.
+func (p *Program) raised(i int, prof *Profile) *exception {
+	c, t := p.checks[i], prof.tallies[i]
+	switch {
+	case c.rowLevel() && p.at[i] < 0:
+		return missingColumn(p.column(i), p.suite.Expectations[i].Type)
+	case c.rowLevel() && prof.broken != nil:
+		return &exception{metric: "column_values.nonnull.condition", column: p.column(i), message: prof.broken.Error()}
+	case t.Error != "":
+		return &exception{metric: "column_values.between.condition", column: p.column(i), values: p.bounds(i), message: t.Error}
+	case c.unique && !t.Settled && prof.rows > t.Nulls:
+		// A rule that nobody checked must not pass.
+		return &exception{metric: "column_values.unique.condition", column: p.column(i), message: "The duplicates of the whole batch were not looked for."}
 	}
-	return prof.tallies[i].Error
+	return nil
+}
+
+// bounds are the arguments that identify a comparison to Great Expectations.
+func (p *Program) bounds(i int) Object {
+	kwargs := p.suite.Expectations[i].Kwargs
+	var o Object
+	for _, name := range []string{"max_value", "min_value", "strict_max", "strict_min"} {
+		v := kwargs[name]
+		switch n := v.(type) {
+		case nil:
+			if strings.HasPrefix(name, "strict") {
+				v = false
+			}
+		case int64:
+			v = Float(n)
+		case float64:
+			v = Float(n)
+		}
+		o = append(o, Field{name, v})
+	}
+	return o
 }
 
 func (p *Program) result(i int, prof *Profile, opt Options) Result {
 	r := Result{Expectation: p.configured(i, opt), Result: Object{}, Meta: map[string]any{}}
-	if why := p.exception(i, prof); why != "" {
-		r.Exception = Object{{p.suite.Expectations[i].Type, Object{
-			{"exception_traceback", nil}, {"exception_message", why}, {"raised_exception", true},
-		}}}
+	if e := p.raised(i, prof); e != nil {
+		r.Exception = e.info(opt.BatchID)
+		if n := len(r.Expectation.Kwargs); opt.BatchID != "" { // there it comes last
+			r.Expectation.Kwargs = append(r.Expectation.Kwargs[1:n:n], r.Expectation.Kwargs[0])
+		}
 		return r
 	}
 	r.Exception = Object{{"raised_exception", false}, {"exception_traceback", nil}, {"exception_message", nil}}
 	if c := p.checks[i]; c.table != nil {
-		r.Success, r.Result = c.table(tableFacts{Rows: prof.rows, Columns: p.columns})
+		r.Success, r.Result = c.table(tableFacts{Rows: prof.rows, Columns: p.columns()})
 	} else {
 		r.Success, r.Result = p.rowResult(i, prof, opt)
 	}
@@ -121,26 +155,27 @@ func (p *Program) result(i int, prof *Profile, opt Options) Result {
 }
 
 // configured repeats the expectation with the arguments that differ from their
-// defaults.
+// defaults, in Great Expectations' order.
 func (p *Program) configured(i int, opt Options) Configured {
 	e, k := p.suite.Expectations[i], registry[p.suite.Expectations[i].Type]
-	kwargs := map[string]any{"batch_id": opt.BatchID}
-	for name, v := range e.Kwargs {
+	var kwargs Object
+	if opt.BatchID != "" {
+		kwargs = append(kwargs, Field{"batch_id", opt.BatchID})
+	}
+	for _, name := range k.takes(p.checks[i]) {
+		v := e.Kwargs[name]
 		def, has := k.defaults[name]
 		switch {
-		case v == nil, has && reflect.DeepEqual(v, def):
+		case v == nil, has && v == def, name == "mostly" && p.mostly(i) == 1:
 			continue
 		case name == "mostly":
-			if f := asFloat(v); f != 1 {
-				kwargs[name] = Float(f)
-			}
-			continue
+			v = Float(p.mostly(i))
 		case slices.Contains(k.floats, name):
 			if _, text := v.(string); !text {
 				v = Float(asFloat(v))
 			}
 		}
-		kwargs[name] = v
+		kwargs = append(kwargs, Field{name, pythonic(v)})
 	}
 	id := e.ID
 	if id == "" {
@@ -151,6 +186,29 @@ func (p *Program) configured(i int, opt Options) Configured {
 		meta = map[string]any{}
 	}
 	return Configured{Type: e.Type, Kwargs: kwargs, Meta: meta, Notes: e.Notes, ID: id, Severity: e.Severity}
+}
+
+// pythonic writes floats as Python does, in lists too.
+func pythonic(v any) any {
+	switch v := v.(type) {
+	case float64:
+		return Float(v)
+	case []any:
+		out := make([]any, len(v))
+		for i := range v {
+			out[i] = pythonic(v[i])
+		}
+		return out
+	}
+	return v
+}
+
+// mostly is the share of values that must be as expected.
+func (p *Program) mostly(i int) float64 {
+	if v := p.suite.Expectations[i].Kwargs["mostly"]; v != nil {
+		return asFloat(v)
+	}
+	return 1
 }
 
 func asFloat(v any) float64 {
@@ -171,11 +229,7 @@ func (p *Program) rowResult(i int, prof *Profile, opt Options) (bool, Object) {
 	if judgesNulls {
 		considered = prof.rows
 	}
-	mostly := 1.0
-	if v, ok := p.suite.Expectations[i].Kwargs["mostly"]; ok {
-		mostly = asFloat(v)
-	}
-	success := considered == 0 || float64(considered-t.Unexpected)/float64(considered) >= mostly
+	success := considered == 0 || float64(considered-t.Unexpected)/float64(considered) >= p.mostly(i)
 	samples := t.Samples[:min(len(t.Samples), fetched)]
 	if opt.Format == Complete {
 		samples = t.Samples
@@ -189,6 +243,9 @@ func (p *Program) rowResult(i int, prof *Profile, opt Options) (bool, Object) {
 		{"unexpected_percent", percent(t.Unexpected, considered)},
 		{"partial_unexpected_list", values[:min(len(values), fetched)]},
 	}
+	if opt.Format != Basic && !opt.RowNumbers {
+		o = append(o, Field{"unexpected_index_column_names", []string{pipeline.ColPartition, pipeline.ColOffset}})
+	}
 	if !judgesNulls {
 		o = append(o, Field{"missing_count", t.Nulls}, Field{"missing_percent", percent(t.Nulls, prof.rows)},
 			Field{"unexpected_percent_total", percent(t.Unexpected, prof.rows)},
@@ -200,7 +257,7 @@ func (p *Program) rowResult(i int, prof *Profile, opt Options) (bool, Object) {
 	if counts, ok := countValues(values); ok {
 		o = append(o, Field{"partial_unexpected_counts", counts})
 	}
-	places := places(samples, opt)
+	places := places(p.column(i), samples, opt)
 	o = append(o, Field{"partial_unexpected_index_list", places[:min(len(places), fetched)]})
 	if opt.Format == Complete {
 		o = append(o, Field{"unexpected_list", values}, Field{"unexpected_index_list", places})
@@ -218,12 +275,12 @@ func percent(part, of int64) any {
 	return Float(float64(part) / float64(of) * 100)
 }
 
-// places says where the values stand: as Great Expectations would with
+// places says where the values stand: as Great Expectations does with
 // unexpected_index_column_names [_partition, _offset].
-func places(samples []Sample, opt Options) []any {
+func places(column string, samples []Sample, opt Options) []any {
 	out := make([]any, len(samples))
 	for i, s := range samples {
-		out[i] = Object{{"_partition", s.Partition}, {"_offset", s.Offset}}
+		out[i] = Object{{column, s.Value}, {pipeline.ColPartition, s.Partition}, {pipeline.ColOffset, s.Offset}}
 		if opt.RowNumbers {
 			out[i] = s.Offset
 		}
@@ -239,25 +296,29 @@ func query(places []any) string {
 	return "df.filter(items=[" + strings.Join(parts, ", ") + "], axis=0)"
 }
 
-// countValues counts the values shown, the most frequent first, then by value.
-// Values of several kinds have no order, and no counts: as in the original.
+// countValues counts the values shown, not the table's: the most frequent
+// first, then by value. Of more than 20 the most frequent are kept, at a tie
+// those seen first. Values of several kinds have no order, and no counts: as in
+// the original.
 func countValues(values []any) ([]Object, bool) {
 	counts := map[any]int{}
+	var keys []any
 	for _, v := range values {
-		counts[v]++
-	}
-	keys := slices.Collect(maps.Keys(counts))
-	for _, k := range keys {
-		if reflect.TypeOf(k) != reflect.TypeOf(keys[0]) {
+		if reflect.TypeOf(v) != reflect.TypeOf(values[0]) {
 			return nil, false
 		}
+		if counts[v]++; counts[v] == 1 {
+			keys = append(keys, v)
+		}
 	}
+	slices.SortStableFunc(keys, func(a, b any) int { return cmp.Compare(counts[b], counts[a]) })
+	keys = keys[:min(len(keys), fetched)]
 	slices.SortFunc(keys, func(a, b any) int {
 		return cmp.Or(cmp.Compare(counts[b], counts[a]), compareValues(a, b))
 	})
-	out := make([]Object, 0, min(len(keys), fetched))
-	for _, k := range keys[:min(len(keys), fetched)] {
-		out = append(out, Object{{"value", k}, {"count", counts[k]}})
+	out := make([]Object, len(keys))
+	for i, k := range keys {
+		out[i] = Object{{"value", k}, {"count", counts[k]}}
 	}
 	return out, true
 }

@@ -1,12 +1,16 @@
 package dq
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 	"time"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/autonomous-data-pipeline/adp/pipeline"
 )
 
 // ParseRules reads a rules file:
@@ -21,12 +25,9 @@ import (
 // Arguments stand beside the type, or below kwargs as Great Expectations
 // writes them. All problems are reported at once, with their lines.
 func ParseRules(data []byte) (map[string]Suite, error) {
-	var doc yaml.Node
-	if err := yaml.Unmarshal(data, &doc); err != nil {
-		return nil, fmt.Errorf("parse rules: %w", err)
-	}
-	if len(doc.Content) == 0 {
-		return nil, errors.New("parse rules: the file is empty; it needs business_rules")
+	doc, err := onlyDocument(data)
+	if err != nil {
+		return nil, pipeline.Faultf(pipeline.Misconfigured, "parse rules: %w", err)
 	}
 	p := &rulesParser{}
 	suites := map[string]Suite{}
@@ -40,12 +41,30 @@ func ParseRules(data []byte) (map[string]Suite, error) {
 		})
 	})
 	if len(p.errs) > 0 {
-		return nil, errors.Join(p.errs...)
+		return nil, pipeline.Faultf(pipeline.Misconfigured, "parse rules: %w", errors.Join(p.errs...))
 	}
 	if len(suites) == 0 {
-		return nil, errors.New("parse rules: business_rules has no suite")
+		return nil, pipeline.Faultf(pipeline.Misconfigured, "parse rules: business_rules has no suite")
 	}
 	return suites, nil
+}
+
+// onlyDocument refuses a second YAML document: its rules would be lost in
+// silence.
+func onlyDocument(data []byte) (*yaml.Node, error) {
+	var doc, more yaml.Node
+	dec := yaml.NewDecoder(bytes.NewReader(data))
+	if err := dec.Decode(&doc); errors.Is(err, io.EOF) || err == nil && len(doc.Content) == 0 {
+		return nil, errors.New("the file is empty; it needs business_rules")
+	} else if err != nil {
+		return nil, err
+	}
+	if err := dec.Decode(&more); err == nil {
+		return nil, fmt.Errorf("line %d: a second YAML document begins; a rules file is one", more.Line)
+	} else if !errors.Is(err, io.EOF) {
+		return nil, err
+	}
+	return &doc, nil
 }
 
 type rulesParser struct{ errs []error }
@@ -57,6 +76,7 @@ func (p *rulesParser) problem(n *yaml.Node, format string, args ...any) {
 // each walks a mapping. A key that stands twice is a problem: one of the two
 // rules would be lost in silence.
 func (p *rulesParser) each(n *yaml.Node, what string, fn func(key, value *yaml.Node)) {
+	n = aliased(n)
 	if n.Kind != yaml.MappingNode {
 		p.problem(n, "%s must be a mapping", what)
 		return
@@ -64,6 +84,10 @@ func (p *rulesParser) each(n *yaml.Node, what string, fn func(key, value *yaml.N
 	seen := map[string]bool{}
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		key := n.Content[i]
+		if key.Kind != yaml.ScalarNode {
+			p.problem(key, "a key of %s is no text", what)
+			continue
+		}
 		if seen[key.Value] {
 			p.problem(key, "%q stands twice in %s", key.Value, what)
 			continue
@@ -73,12 +97,20 @@ func (p *rulesParser) each(n *yaml.Node, what string, fn func(key, value *yaml.N
 	}
 }
 
+// aliased follows *name to what &name marks.
+func aliased(n *yaml.Node) *yaml.Node {
+	if n.Kind == yaml.AliasNode {
+		return n.Alias
+	}
+	return n
+}
+
 func (p *rulesParser) suite(name string, n *yaml.Node) Suite {
 	s := Suite{Name: name}
 	p.each(n, "suite "+name, func(key, value *yaml.Node) {
 		switch key.Value {
 		case "expectations":
-			if value.Kind != yaml.SequenceNode {
+			if value = aliased(value); value.Kind != yaml.SequenceNode {
 				p.problem(value, "expectations of suite %s must be a list", name)
 				return
 			}
@@ -100,6 +132,9 @@ func (p *rulesParser) expectation(n *yaml.Node) Expectation {
 		if err := value.Decode(&v); err != nil {
 			p.problem(value, "%s: %v", key.Value, err)
 			return
+		}
+		if _, twice := e.Kwargs[key.Value]; twice {
+			p.problem(key, "argument %q stands both beside the type and in kwargs", key.Value)
 		}
 		e.Kwargs[key.Value] = plain(v)
 	}
@@ -126,9 +161,7 @@ func (p *rulesParser) expectation(n *yaml.Node) Expectation {
 			p.problem(value, "%s: %v", key.Value, err)
 		}
 	})
-	switch e.Severity {
-	case Critical, Warning, Info:
-	default:
+	if !e.Severity.valid() {
 		p.problem(n, "severity %q is none of critical, warning, info", e.Severity)
 	}
 	if e.Type == "" {

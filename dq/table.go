@@ -23,6 +23,9 @@ func columnCount(t tableFacts) int64 { return int64(len(t.Columns)) }
 func countBetween(what string, count func(tableFacts) int64) func(*args) check {
 	return func(a *args) check {
 		l := numberLimits(a)
+		if !l.hasMin && !l.hasMax {
+			a.doubt("min_value and max_value are both absent: it always holds")
+		}
 		return check{detail: what + " " + describe(a), table: func(t tableFacts) (bool, Object) {
 			n := count(t)
 			return l.hold(float64(n)), Object{{"observed_value", n}}
