@@ -67,6 +67,10 @@ type Facts struct {
 	Retriggers int                 `json:"retriggers"`            // length so far of the chain of retriggered runs
 	Tried      []Attempt           `json:"tried,omitempty"`       // in this run
 	LastErrors []pipeline.Failure  `json:"last_errors,omitempty"` // of the failed runs in a row before this one, newest first
+
+	// ResultsOnly says that nobody counted failing records: there is no run
+	// report, or it has no quality section.
+	ResultsOnly bool `json:"results_only,omitempty"`
 }
 
 // Met is a condition that holds, with the numbers that show it.
@@ -107,6 +111,15 @@ type Bounds struct {
 	Allowed    []Action  `json:"allowed"`
 	Mandatory  []Action  `json:"mandatory"`
 	Default    []Planned `json:"default"` // what rules propose: always inside the bounds
+
+	// OneOf are conditions with several fit answers: at least one action of
+	// each list must be there.
+	OneOf [][]Action `json:"one_of,omitempty"`
+	// Cause is what an escalation's must be: it groups incidents, so nobody
+	// else may choose it.
+	Cause string `json:"cause"`
+	// MaxBackoffS is the longest wait that a retrigger may ask for, in seconds.
+	MaxBackoffS int64 `json:"max_backoff_s"`
 }
 
 // Proposal is what a proposer chose, before the guard.

@@ -1,0 +1,134 @@
+package agent
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"slices"
+	"time"
+
+	"github.com/autonomous-data-pipeline/adp/pipeline"
+)
+
+// Rules proposes what the matrix does by default. It never fails.
+type Rules struct{}
+
+// Name is "rules".
+func (Rules) Name() string { return "rules" }
+
+// Propose gives the bounds' own default.
+func (Rules) Propose(_ context.Context, f Facts, b Bounds) (Proposal, error) {
+	return Proposal{By: "rules", Actions: b.Default, Summary: summary(f, b, b.Default)}, nil
+}
+
+// Decide makes one decision: bounds, proposal, guard. A proposal that fails, is
+// late, or isn't let through falls back to rules, and the decision says why.
+// The same facts, policy and proposal give the same decision and ID, so that a
+// retried activity finds its own; now is only noted. An error means that there
+// are no usable facts (BadData) or no usable policy (Misconfigured).
+func Decide(ctx context.Context, f Facts, p Policy, prop Proposer, now time.Time, runID string) (Decision, error) {
+	if err := p.Validate(); err != nil {
+		return Decision{}, pipeline.Faultf(pipeline.Misconfigured, "decide on run %s: %w", runID, err)
+	}
+	digest, err := Digest(f)
+	if err != nil {
+		return Decision{}, err
+	}
+	b := p.Bounds(f)
+	d := Decision{
+		Pipeline: f.Report.Pipeline, RunID: runID, At: now.UTC(), Conditions: b.Conditions,
+		Allowed: b.Allowed, Mandatory: b.Mandatory, Facts: digest,
+	}
+	d.choose(ctx, f, b, prop)
+	d.Severity = severity(d)
+	d.ID, err = decisionID(d, p)
+	return d, err
+}
+
+// choose asks the proposer, and falls back to rules.
+func (d *Decision) choose(ctx context.Context, f Facts, b Bounds, prop Proposer) {
+	raw, err := prop.Propose(ctx, f, b)
+	d.Proposal = recordable(raw)
+	chosen := complete(raw, b)
+	if err == nil {
+		err = Guard(b, chosen)
+	}
+	d.By, d.Actions = prop.Name(), chosen.Actions
+	if err != nil {
+		d.Fallback = prop.Name() + ": " + clip(err.Error(), maxText)
+		d.By, d.Actions = Rules{}.Name(), b.Default
+	}
+	if d.Actions == nil {
+		d.Actions = []Planned{}
+	}
+	d.Summary = summary(f, b, d.Actions)
+	if d.By != (Rules{}).Name() && chosen.Summary != "" {
+		d.Summary += " " + d.By + " says: " + clip(chosen.Summary, maxError)
+	}
+}
+
+// complete gives an escalation the cause that isn't the proposer's to choose.
+func complete(p Proposal, b Bounds) Proposal {
+	p.Actions = slices.Clone(p.Actions)
+	for i := range p.Actions {
+		if a := &p.Actions[i]; a.Action == Escalate && a.Args.Cause == "" {
+			a.Args.Cause = b.Cause
+		}
+	}
+	return p
+}
+
+// recordable makes a model's answer fit for the log: if it is no JSON, it is
+// kept as a text.
+func recordable(p Proposal) Proposal {
+	if len(p.Raw) > 0 && !json.Valid(p.Raw) {
+		p.Raw, _ = json.Marshal(string(p.Raw)) // a string always encodes
+	}
+	return p
+}
+
+// Digest identifies facts: SHA-256 of their JSON, in hexadecimal. Facts that
+// were read back from a log have the digest that they were written with.
+func Digest(f Facts) (string, error) {
+	b, err := json.Marshal(f)
+	if err != nil {
+		return "", pipeline.Faultf(pipeline.BadData, "encode the facts of run %s: %w", f.Report.RunID, err)
+	}
+	// Bytes that are no UTF-8 are written as another text than what is read
+	// back: only the second writing is stable.
+	var stable Facts
+	if err := json.Unmarshal(b, &stable); err != nil {
+		return "", pipeline.Faultf(pipeline.Bug, "read back the facts of run %s: %w", f.Report.RunID, err)
+	}
+	if b, err = json.Marshal(stable); err != nil {
+		return "", pipeline.Faultf(pipeline.Bug, "encode the facts of run %s: %w", f.Report.RunID, err)
+	}
+	h := sha256.Sum256(b)
+	return hex.EncodeToString(h[:]), nil
+}
+
+// decisionID binds run, facts, policy and actions, so that a retried activity
+// finds its own decision in the log.
+func decisionID(d Decision, p Policy) (string, error) {
+	b, err := json.Marshal([]any{d.RunID, d.Facts, p, d.By, d.Actions})
+	if err != nil {
+		return "", pipeline.Faultf(pipeline.Bug, "encode the decision of run %s: %w", d.RunID, err)
+	}
+	h := sha256.Sum256(b)
+	return "dec-" + hex.EncodeToString(h[:8]), nil
+}
+
+func severity(d Decision) string {
+	e, escalates := d.Find(Escalate)
+	_, notifies := d.Find(Notify)
+	_, quarantines := d.Find(Quarantine)
+	critical := slices.ContainsFunc(d.Conditions, func(m Met) bool { return m.Name == RepeatedFailures || m.Name == SourceGap })
+	switch {
+	case critical || (escalates && e.Args.Hold):
+		return "critical"
+	case escalates || quarantines || notifies || slices.ContainsFunc(d.Conditions, func(m Met) bool { return m.Name == JobFailed }):
+		return "warning"
+	}
+	return "info"
+}

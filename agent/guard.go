@@ -1,0 +1,176 @@
+package agent
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/autonomous-data-pipeline/adp/pipeline"
+)
+
+// Guard reports every reason for which a proposal may not be carried out, or
+// nil. The bounds carry all that it needs: what policy forbids, and what the
+// budgets leave, isn't in them.
+func Guard(b Bounds, p Proposal) error {
+	errs := []error{inside(b.Allowed, b.Mandatory, p.Actions)}
+	for _, one := range b.OneOf {
+		if !slices.ContainsFunc(one, func(a Action) bool { return proposes(p.Actions, a) }) {
+			errs = append(errs, fmt.Errorf("one of %s must be there", list(one)))
+		}
+	}
+	if slices.Contains(b.Allowed, Remap) && !proposes(p.Actions, Remap) && !holds(p.Actions) {
+		errs = append(errs, errors.New("the new fields are neither remapped nor is the batch held: their values would be dropped"))
+	}
+	for _, a := range p.Actions {
+		errs = append(errs, checkArgs(b, a), checkText(a))
+	}
+	if !slices.IsSortedFunc(p.Actions, func(x, y Planned) int { return rank(x.Action) - rank(y.Action) }) {
+		errs = append(errs, fmt.Errorf("the actions are out of order; it is %s", list(order)))
+	}
+	return errors.Join(errs...)
+}
+
+func proposes(actions []Planned, a Action) bool {
+	return slices.ContainsFunc(actions, func(p Planned) bool { return p.Action == a })
+}
+
+func holds(actions []Planned) bool {
+	return slices.ContainsFunc(actions, func(p Planned) bool { return p.Action == Escalate && p.Args.Hold })
+}
+
+// inside checks that actions are allowed, there once, and that none of the
+// mandatory ones is missing. A held batch makes up for all of them.
+func inside(allowed, mandatory []Action, actions []Planned) error {
+	var errs []error
+	seen := map[Action]bool{}
+	for _, a := range actions {
+		if seen[a.Action] {
+			errs = append(errs, fmt.Errorf("%s is proposed twice", a.Action))
+		}
+		seen[a.Action] = true
+		if !slices.Contains(allowed, a.Action) {
+			errs = append(errs, fmt.Errorf("%s is not allowed here; allowed are %s", clip(string(a.Action), maxName), list(allowed)))
+		}
+	}
+	for _, m := range mandatory {
+		if !seen[m] && !holds(actions) {
+			errs = append(errs, fmt.Errorf("%s is mandatory and missing", m))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// checkArgs holds an action's arguments against the default's, which come from
+// the facts: a proposer may choose less or safer, never more. An argument that
+// belongs to another action is refused: whoever wrote it meant something.
+func checkArgs(b Bounds, a Planned) error {
+	def := Args{}
+	if i := slices.IndexFunc(b.Default, func(d Planned) bool { return d.Action == a.Action }); i >= 0 {
+		def = b.Default[i].Args
+	}
+	rest := a.Args
+	var err error
+	switch a.Action {
+	case Remap:
+		rest.Fields = nil
+		err = checkRemap(a.Args, def)
+	case Quarantine:
+		rest.Column, rest.Values = "", nil
+		err = checkQuarantine(a.Args, def)
+	case Retrigger:
+		rest.BackoffS = 0
+		if a.Args.BackoffS < def.BackoffS || a.Args.BackoffS > b.MaxBackoffS {
+			err = fmt.Errorf("retrigger: a backoff of %d s is not between %d and %d", a.Args.BackoffS, def.BackoffS, b.MaxBackoffS)
+		}
+	case Escalate:
+		rest.Hold, rest.PauseSchedule, rest.Cause, rest.Message = false, false, "", ""
+		err = checkEscalate(b, a.Args, def)
+	case Log, Notify:
+		rest.Message = ""
+	}
+	if !isZero(rest) {
+		err = errors.Join(err, fmt.Errorf("%s: it takes no such arguments: %s", quote(string(a.Action)), strings.Join(given(rest), ", ")))
+	}
+	return err
+}
+
+func checkRemap(a, def Args) error {
+	if len(a.Fields) == 0 || !subset(a.Fields, def.Fields) || len(distinct(slices.Clone(a.Fields))) != len(a.Fields) {
+		return fmt.Errorf("remap: fields %s are not among the new ones: %s", quoted(a.Fields), quoted(def.Fields))
+	}
+	return nil
+}
+
+// checkQuarantine lets no other values through than the facts show: fewer
+// would load what the matrix keeps out, more would keep out what it loads.
+func checkQuarantine(a, def Args) error {
+	if a.Column != def.Column || len(a.Values) != len(def.Values) || !subset(def.Values, a.Values) {
+		return fmt.Errorf("quarantine: %s %s is not the segment that the facts show: %s %s", quote(a.Column), quoted(a.Values), quote(def.Column), quoted(def.Values))
+	}
+	return nil
+}
+
+func checkEscalate(b Bounds, a, def Args) error {
+	var errs []error
+	if def.Hold && !a.Hold {
+		errs = append(errs, errors.New("escalate: the batch must be held"))
+	}
+	if a.PauseSchedule != def.PauseSchedule {
+		errs = append(errs, fmt.Errorf("escalate: whether the schedule is paused isn't the proposer's choice: here it is %v", def.PauseSchedule))
+	}
+	if a.Cause != b.Cause {
+		errs = append(errs, fmt.Errorf("escalate: cause %s is not %s", quote(a.Cause), quote(b.Cause)))
+	}
+	return errors.Join(errs...)
+}
+
+func checkText(a Planned) error {
+	for name, text := range map[string]string{"reason": a.Reason, "message": a.Args.Message} {
+		if tooLong(text) || !utf8.ValidString(text) {
+			return fmt.Errorf("%s: its %s is longer than %d characters, or no text at all", quote(string(a.Action)), name, maxText)
+		}
+	}
+	return nil
+}
+
+func isZero(a Args) bool { return len(given(a)) == 0 }
+
+// given names the arguments that are there.
+func given(a Args) []string {
+	var out []string
+	for _, g := range []struct {
+		name string
+		is   bool
+	}{
+		{"fields", len(a.Fields) > 0}, {"column", a.Column != ""}, {"values", len(a.Values) > 0},
+		{"hold", a.Hold}, {"pause_schedule", a.PauseSchedule}, {"cause", a.Cause != ""},
+		{"backoff_s", a.BackoffS != 0}, {"message", a.Message != ""},
+	} {
+		if g.is {
+			out = append(out, g.name)
+		}
+	}
+	return out
+}
+
+func subset(a, of []string) bool {
+	return !slices.ContainsFunc(a, func(x string) bool { return !slices.Contains(of, x) })
+}
+
+// CheckExecution re-checks, right before acting, that the decision was made
+// from these facts and still lies inside its own bounds.
+func (d Decision) CheckExecution(f Facts) error {
+	digest, err := Digest(f)
+	if err != nil {
+		return err
+	}
+	if digest != d.Facts {
+		return pipeline.Faultf(pipeline.Bug, "carry out decision %s: the facts have changed since it was made; decide again", d.ID)
+	}
+	if err := inside(d.Allowed, d.Mandatory, d.Actions); err != nil {
+		return pipeline.Faultf(pipeline.Bug, "carry out decision %s: %w", d.ID, err)
+	}
+	return nil
+}
