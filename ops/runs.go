@@ -1,42 +1,74 @@
 package ops
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
-	"encoding/json"
 	"errors"
 	"time"
 
-	"github.com/autonomous-data-pipeline/adp/agent"
 	"github.com/autonomous-data-pipeline/adp/pipeline"
 )
 
-// RunQuery picks runs, newest first.
+// RunQuery picks runs, newest first. Empty fields match anything.
 type RunQuery struct {
 	Pipeline string
-	Outcome  pipeline.Outcome // empty is any
-	Limit    int              // 0 is 100
+	Outcome  pipeline.Outcome
+	Before   string // only runs older than this one, by its ID: the next page
+	Limit    int    // 0 is 100
 }
 
 // SaveRun keeps a run's report. Saving it again replaces it.
 func (s *Store) SaveRun(ctx context.Context, r pipeline.RunReport) error {
-	b, err := json.Marshal(r)
+	what := "save run " + r.RunID
+	if err := needed(what, "run ID", r.RunID, "pipeline", r.Pipeline, "outcome", string(r.Outcome)); err != nil {
+		return err
+	}
+	entry, err := encode(what, r)
 	if err != nil {
-		return pipeline.Faultf(pipeline.Bug, "encode the report of run %s: %w", r.RunID, err)
+		return err
 	}
 	_, err = s.db.ExecContext(ctx,
-		`INSERT INTO runs (run_id, pipeline, outcome, started_ms, finished_ms, report) VALUES (?, ?, ?, ?, ?, ?)
-		 ON CONFLICT (run_id) DO UPDATE SET outcome = excluded.outcome, finished_ms = excluded.finished_ms, report = excluded.report`,
-		r.RunID, r.Pipeline, string(r.Outcome), millis(r.StartedAt), millis(r.FinishedAt), string(b))
-	return s.fault("save run "+r.RunID, err)
+		`INSERT INTO runs (run_id, pipeline, outcome, started_ms, finished_ms, report) VALUES ($1, $2, $3, $4, $5, $6)
+		 ON CONFLICT (run_id) DO UPDATE SET pipeline = excluded.pipeline, outcome = excluded.outcome,
+		 started_ms = excluded.started_ms, finished_ms = excluded.finished_ms, report = excluded.report`,
+		r.RunID, r.Pipeline, string(r.Outcome), millis(r.StartedAt), cmp.Or(millis(r.FinishedAt), millis(r.StartedAt)), entry)
+	return s.fault(what, err)
 }
 
-// Runs lists reports, newest first.
+// Runs lists reports, newest first by the time they finished.
 func (s *Store) Runs(ctx context.Context, q RunQuery) ([]pipeline.RunReport, error) {
-	rows, err := s.db.QueryContext(ctx,
-		`SELECT report FROM runs WHERE pipeline = ? AND (? = '' OR outcome = ?) ORDER BY finished_ms DESC, run_id LIMIT ?`,
-		q.Pipeline, string(q.Outcome), string(q.Outcome), limit(q.Limit))
-	return collect[pipeline.RunReport](s, "list runs", rows, err)
+	var from int64
+	if q.Before != "" {
+		err := s.db.QueryRowContext(ctx, `SELECT finished_ms FROM runs WHERE run_id = $1`, q.Before).Scan(&from)
+		if errors.Is(err, sql.ErrNoRows) {
+			return nil, noRun(q.Before)
+		}
+		if err != nil {
+			return nil, s.fault("list runs", err)
+		}
+	}
+	return query[pipeline.RunReport](ctx, s, "list runs",
+		`SELECT report FROM runs WHERE ($1 = '' OR pipeline = $1) AND ($2 = '' OR outcome = $2)
+		 AND ($3 = '' OR finished_ms < $4 OR (finished_ms = $4 AND run_id > $3))
+		 ORDER BY finished_ms DESC, run_id LIMIT $5`,
+		q.Pipeline, string(q.Outcome), q.Before, from, limit(q.Limit))
+}
+
+// Run finds one report. A run that isn't there is a BadData fault.
+func (s *Store) Run(ctx context.Context, id string) (pipeline.RunReport, error) {
+	found, err := query[pipeline.RunReport](ctx, s, "find run "+id, `SELECT report FROM runs WHERE run_id = $1`, id)
+	if err != nil {
+		return pipeline.RunReport{}, err
+	}
+	if len(found) == 0 {
+		return pipeline.RunReport{}, noRun(id)
+	}
+	return found[0], nil
+}
+
+func noRun(id string) error {
+	return pipeline.Faultf(pipeline.BadData, "the operations store has no run %q: it didn't report yet, or the ID is wrong", id)
 }
 
 // Failures are the failed runs in a row before a run.
@@ -48,7 +80,7 @@ type Failures struct {
 // FailedRun is one of them.
 type FailedRun struct {
 	RunID   string
-	At      time.Time
+	At      time.Time // when it ended
 	Failure pipeline.Failure
 }
 
@@ -56,72 +88,39 @@ type FailedRun struct {
 const maxFailures = 20
 
 // FailuresInARow lists the failed runs since the last one that got its batch
-// through, without the run itself. Idle and superseded runs say nothing about
-// the job's health: they neither end the row nor lengthen it.
+// through (succeeded, remediated or held), without the run itself. Idle and
+// superseded runs touched no batch, so they say nothing about the job's
+// health: they neither end the row nor lengthen it.
 func (s *Store) FailuresInARow(ctx context.Context, pipelineName, exceptRunID string) (Failures, error) {
+	what := "list the failed runs of " + pipelineName
 	rows, err := s.db.QueryContext(ctx, `
-		SELECT report FROM runs
-		WHERE pipeline = ? AND run_id <> ? AND outcome = 'failed' AND finished_ms >= COALESCE(
-		  (SELECT MAX(finished_ms) FROM runs WHERE pipeline = ? AND run_id <> ? AND outcome IN ('succeeded', 'remediated', 'held')), 0)
-		ORDER BY finished_ms DESC, run_id`, pipelineName, exceptRunID, pipelineName, exceptRunID)
-	reports, err := collect[pipeline.RunReport](s, "list failed runs", rows, err)
+		SELECT report, COUNT(*) OVER () FROM runs
+		WHERE pipeline = $1 AND run_id <> $2 AND outcome = 'failed' AND finished_ms >= COALESCE(
+		  (SELECT MAX(finished_ms) FROM runs WHERE pipeline = $1 AND run_id <> $2 AND outcome IN ('succeeded', 'remediated', 'held')), 0)
+		ORDER BY finished_ms DESC, run_id LIMIT $3`, pipelineName, exceptRunID, maxFailures)
 	if err != nil {
-		return Failures{}, err
+		return Failures{}, s.fault(what, err)
 	}
-	f := Failures{Count: len(reports)}
-	for _, r := range reports[:min(len(reports), maxFailures)] {
-		run := FailedRun{RunID: r.RunID, At: r.FinishedAt}
-		if r.Failure != nil {
-			run.Failure = *r.Failure
-		}
-		f.Runs = append(f.Runs, run)
-	}
-	return f, nil
-}
-
-// SaveDecision keeps a decision with the facts that it was made from. The
-// first one of an ID stays.
-func (s *Store) SaveDecision(ctx context.Context, d agent.Decision, facts []byte) error {
-	b, err := json.Marshal(d)
-	if err != nil {
-		return pipeline.Faultf(pipeline.Bug, "encode decision %s: %w", d.ID, err)
-	}
-	_, err = s.db.ExecContext(ctx,
-		`INSERT INTO decisions (id, pipeline, run_id, at_ms, decision, facts) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING`,
-		d.ID, d.Pipeline, d.RunID, millis(d.At), string(b), string(facts))
-	return s.fault("save decision "+d.ID, err)
-}
-
-// Decisions lists a pipeline's decisions, newest first. A limit of 0 is 100.
-func (s *Store) Decisions(ctx context.Context, pipelineName string, n int) ([]agent.Decision, error) {
-	rows, err := s.db.QueryContext(ctx,
-		`SELECT decision FROM decisions WHERE pipeline = ? ORDER BY at_ms DESC, id LIMIT ?`, pipelineName, limit(n))
-	return collect[agent.Decision](s, "list decisions", rows, err)
-}
-
-func limit(n int) int {
-	if n <= 0 {
-		return 100
-	}
-	return n
-}
-
-// collect decodes rows of one JSON column.
-func collect[T any](s *Store, what string, rows *sql.Rows, err error) ([]T, error) {
-	if err != nil {
-		return nil, s.fault(what, err)
-	}
-	out := []T{}
+	defer func() { _ = rows.Close() }() // rows.Err has its error
+	var f Failures
 	for rows.Next() {
-		var text string
-		if err := rows.Scan(&text); err != nil {
-			return nil, s.fault(what, errors.Join(err, rows.Close()))
+		var entry string
+		if err := rows.Scan(&entry, &f.Count); err != nil {
+			return Failures{}, s.fault(what, err)
 		}
-		var v T
-		if err := json.Unmarshal([]byte(text), &v); err != nil {
-			return nil, s.fault(what, errors.Join(err, rows.Close()))
+		r, err := decode[pipeline.RunReport](entry)
+		if err != nil {
+			return Failures{}, err
 		}
-		out = append(out, v)
+		f.Runs = append(f.Runs, failedRun(r))
 	}
-	return out, s.fault(what, rows.Err())
+	return f, s.fault(what, rows.Err())
+}
+
+func failedRun(r pipeline.RunReport) FailedRun {
+	f := FailedRun{RunID: r.RunID, At: r.FinishedAt}
+	if r.Failure != nil {
+		f.Failure = *r.Failure
+	}
+	return f
 }

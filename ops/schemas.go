@@ -3,8 +3,6 @@ package ops
 import (
 	"context"
 	"database/sql"
-	"encoding/json"
-	"errors"
 	"time"
 
 	"github.com/autonomous-data-pipeline/adp/pipeline"
@@ -23,58 +21,66 @@ type SchemaVersion struct {
 	At          time.Time       `json:"at"`
 }
 
+// newest is the statement for a pipeline's newest version.
+const newest = `SELECT entry FROM schema_versions WHERE pipeline = $1 ORDER BY version DESC LIMIT 1`
+
 // LatestSchema is a pipeline's newest schema version; ok is false if it has none.
 func (s *Store) LatestSchema(ctx context.Context, pipelineName string) (v SchemaVersion, ok bool, err error) {
-	err = s.tx(ctx, "look up the schema of "+pipelineName, func(tx *sql.Tx) error {
-		v, ok, err = latest(ctx, tx, pipelineName)
-		return err
-	})
-	return v, ok, err
+	found, err := query[SchemaVersion](ctx, s, "look up the schema of "+pipelineName, newest, pipelineName)
+	if err != nil || len(found) == 0 {
+		return SchemaVersion{}, false, err
+	}
+	return found[0], true, nil
 }
 
-// RecordSchema appends a version after base. If the newest is base no more, it
-// is a Transient fault, unless the newest has the same
-// columns and the same declaration: then that is the answer.
+// RecordSchema appends version base+1; base is the newest version that the
+// caller saw, 0 if none. If another one is the newest by now, it is a Transient
+// fault, unless that has the same columns and the same declaration: then that
+// is the answer, so a repeat is harmless. It computes the fingerprint.
 func (s *Store) RecordSchema(ctx context.Context, base int, v SchemaVersion) (SchemaVersion, error) {
-	v.Fingerprint = v.Schema.Fingerprint()
-	err := s.tx(ctx, "record a schema version of "+v.Pipeline, func(tx *sql.Tx) error {
-		newest, ok, err := latest(ctx, tx, v.Pipeline)
-		if err != nil {
+	what := "record a schema version of " + v.Pipeline
+	if err := needed(what, "pipeline", v.Pipeline); err != nil {
+		return SchemaVersion{}, err
+	}
+	if v.Schema == nil {
+		return SchemaVersion{}, pipeline.Faultf(pipeline.Bug, "%s: it has no schema", what)
+	}
+	v.Version, v.Fingerprint, v.At = base+1, v.Schema.Fingerprint(), v.At.UTC()
+	entry, err := encode(what, v)
+	if err != nil {
+		return SchemaVersion{}, err
+	}
+	err = s.tx(ctx, what, func(tx *sql.Tx) error {
+		last, err := latest(ctx, tx, v.Pipeline)
+		switch {
+		case err != nil:
 			return err
-		}
-		if ok && newest.Fingerprint == v.Fingerprint && newest.Declared == v.Declared {
-			v = newest
+		case last.Fingerprint == v.Fingerprint && last.Declared == v.Declared:
+			v = last
 			return nil
+		case last.Version != base:
+			return pipeline.Faultf(pipeline.Transient, "record schema version %d of %s: the newest is %d by now, another run was first; plan again", base+1, v.Pipeline, last.Version)
 		}
-		if newest.Version != base {
-			return pipeline.Faultf(pipeline.Transient, "record schema version %d of %s: the newest is %d by now, another run was first; plan again", base+1, v.Pipeline, newest.Version)
-		}
-		v.Version = base + 1
-		b, err := json.Marshal(v)
-		if err != nil {
-			return err
-		}
-		_, err = tx.ExecContext(ctx, `INSERT INTO schema_versions (pipeline, version, entry) VALUES (?, ?, ?)`, v.Pipeline, v.Version, string(b))
+		_, err = tx.ExecContext(ctx, `INSERT INTO schema_versions (pipeline, version, entry) VALUES ($1, $2, $3)`, v.Pipeline, v.Version, entry)
 		return err
 	})
-	return v, err
+	if err != nil {
+		return SchemaVersion{}, err
+	}
+	return v, nil
 }
 
 // Schemas lists a pipeline's schema versions, oldest first.
 func (s *Store) Schemas(ctx context.Context, pipelineName string) ([]SchemaVersion, error) {
-	rows, err := s.db.QueryContext(ctx, `SELECT entry FROM schema_versions WHERE pipeline = ? ORDER BY version`, pipelineName)
-	return collect[SchemaVersion](s, "list the schema versions of "+pipelineName, rows, err)
+	return query[SchemaVersion](ctx, s, "list the schema versions of "+pipelineName,
+		`SELECT entry FROM schema_versions WHERE pipeline = $1 ORDER BY version`, pipelineName)
 }
 
-func latest(ctx context.Context, tx *sql.Tx, name string) (SchemaVersion, bool, error) {
-	var text string
-	err := tx.QueryRowContext(ctx, `SELECT entry FROM schema_versions WHERE pipeline = ? ORDER BY version DESC LIMIT 1`, name).Scan(&text)
-	if errors.Is(err, sql.ErrNoRows) {
-		return SchemaVersion{}, false, nil
+// latest is the zero version if the pipeline has none.
+func latest(ctx context.Context, tx *sql.Tx, name string) (SchemaVersion, error) {
+	found, err := read[SchemaVersion](ctx, tx, newest, name)
+	if err != nil || len(found) == 0 {
+		return SchemaVersion{}, err
 	}
-	if err != nil {
-		return SchemaVersion{}, false, err
-	}
-	var v SchemaVersion
-	return v, true, json.Unmarshal([]byte(text), &v)
+	return found[0], nil
 }

@@ -2,8 +2,8 @@ CREATE TABLE runs (
   run_id      TEXT PRIMARY KEY,
   pipeline    TEXT NOT NULL,
   outcome     TEXT NOT NULL,
-  started_ms  INTEGER NOT NULL,
-  finished_ms INTEGER NOT NULL,
+  started_ms  BIGINT NOT NULL,
+  finished_ms BIGINT NOT NULL,
   report      TEXT NOT NULL
 );
 CREATE INDEX runs_by_time ON runs (pipeline, finished_ms);
@@ -12,7 +12,7 @@ CREATE TABLE decisions (
   id       TEXT PRIMARY KEY,
   pipeline TEXT NOT NULL,
   run_id   TEXT NOT NULL,
-  at_ms    INTEGER NOT NULL,
+  at_ms    BIGINT NOT NULL,
   decision TEXT NOT NULL,
   facts    TEXT NOT NULL
 );
@@ -23,7 +23,7 @@ CREATE TABLE incidents (
   pipeline  TEXT NOT NULL,
   cause     TEXT NOT NULL,
   status    TEXT NOT NULL,
-  opened_ms INTEGER NOT NULL,
+  opened_ms BIGINT NOT NULL,
   incident  TEXT NOT NULL
 );
 CREATE INDEX incidents_by_cause ON incidents (pipeline, cause, status);

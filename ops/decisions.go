@@ -1,0 +1,53 @@
+package ops
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+
+	"github.com/autonomous-data-pipeline/adp/agent"
+	"github.com/autonomous-data-pipeline/adp/pipeline"
+)
+
+// SaveDecision keeps a decision with the facts, as JSON, that it was made
+// from. The first one of an ID stays: a decision is never rewritten.
+func (s *Store) SaveDecision(ctx context.Context, d agent.Decision, facts []byte) error {
+	what := "save decision " + d.ID
+	if err := needed(what, "ID", d.ID, "pipeline", d.Pipeline, "run ID", d.RunID); err != nil {
+		return err
+	}
+	if !json.Valid(facts) {
+		return pipeline.Faultf(pipeline.Bug, "%s: its facts are no JSON", what)
+	}
+	entry, err := encode(what, d)
+	if err != nil {
+		return err
+	}
+	_, err = s.db.ExecContext(ctx,
+		`INSERT INTO decisions (id, pipeline, run_id, at_ms, decision, facts) VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (id) DO NOTHING`,
+		d.ID, d.Pipeline, d.RunID, millis(d.At), entry, string(facts))
+	return s.fault(what, err)
+}
+
+// Decisions lists decisions, newest first. An empty pipeline matches any, a
+// limit of 0 is 100.
+func (s *Store) Decisions(ctx context.Context, pipelineName string, n int) ([]agent.Decision, error) {
+	return query[agent.Decision](ctx, s, "list decisions",
+		`SELECT decision FROM decisions WHERE ($1 = '' OR pipeline = $1) ORDER BY at_ms DESC, id LIMIT $2`, pipelineName, limit(n))
+}
+
+// Decision finds one, with the facts that it was made from. One that isn't
+// there is a BadData fault.
+func (s *Store) Decision(ctx context.Context, id string) (agent.Decision, json.RawMessage, error) {
+	var entry, facts string
+	err := s.db.QueryRowContext(ctx, `SELECT decision, facts FROM decisions WHERE id = $1`, id).Scan(&entry, &facts)
+	if errors.Is(err, sql.ErrNoRows) {
+		return agent.Decision{}, nil, pipeline.Faultf(pipeline.BadData, "the operations store has no decision %q", id)
+	}
+	if err != nil {
+		return agent.Decision{}, nil, s.fault("find decision "+id, err)
+	}
+	d, err := decode[agent.Decision](entry)
+	return d, json.RawMessage(facts), err
+}
