@@ -118,8 +118,8 @@ type Place string
 // The places of a record.
 const (
 	InTable      Place = "table"
-	InQuarantine Place = "quarantine"
-	InHeld       Place = "held"
+	InQuarantine Place = "quarantine" // a held batch's suspect and malformed records too
+	InHeld       Place = "held"       // a held batch's clean records
 )
 
 // Sink is one table. Implementations are safe for concurrent use, also by

@@ -1,0 +1,219 @@
+// Package parquet is the sink on a local folder: a table is Hive-style Parquet
+// files that any tool reads, committed by a log beside them. One numbered file
+// of the log is one commit; it is created whole or not at all, and from then
+// on everybody who opens the sink finishes putting the files into place. The
+// package decides nothing about data, and deletes nothing that a commit names.
+package parquet
+
+import (
+	"context"
+	"os"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/autonomous-data-pipeline/adp/pipeline"
+	"github.com/autonomous-data-pipeline/adp/sink"
+)
+
+// Sink is one table in a folder. It is safe for concurrent use, also by several
+// processes on one machine.
+type Sink struct {
+	table      root
+	quarantine root
+	log        txlog
+	now        func() time.Time
+	step       func(point string) // called between the steps of a commit; a test kills its process there
+
+	mu        sync.Mutex
+	st        *state      // the log as far as it was read; nil before the first look
+	tip       os.FileInfo // of st's last record
+	published int64       // up to which commits are known to be in place
+	snapshot  int64       // the newest that this sink knows of
+}
+
+var _ sink.Sink = (*Sink)(nil)
+
+// New checks the settings. It touches no file: folders are made by the first
+// load.
+func New(cfg Config) (*Sink, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	s := &Sink{
+		table:      root{dir: cfg.tableDir(), setting: settingPath},
+		quarantine: root{dir: cfg.quarantineDir(), setting: settingQuarantine},
+		now:        time.Now,
+		step:       func(string) {},
+	}
+	s.log = txlog{root: s.table}
+	return s, nil
+}
+
+// State is the last commit's. It finishes publishing that commit first.
+func (s *Sink) State(ctx context.Context) (sink.State, error) {
+	st, err := s.catchUp(ctx)
+	if err != nil {
+		return sink.State{}, err
+	}
+	return st.public(), nil
+}
+
+// Gaps lists what loads found gone, merged and ordered.
+func (s *Sink) Gaps(ctx context.Context) ([]pipeline.Range, error) {
+	st, err := s.catchUp(ctx)
+	if err != nil {
+		return nil, err
+	}
+	ranges := make([]pipeline.Range, 0, len(st.Gaps))
+	for _, g := range st.Gaps {
+		ranges = append(ranges, g.Range)
+	}
+	return merged(ranges), nil
+}
+
+// Covered lists the ranges of the loads that are in, merged and ordered.
+func (s *Sink) Covered(ctx context.Context) ([]pipeline.Range, error) {
+	st, err := s.catchUp(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return slices.Clone(st.Covered), nil
+}
+
+// Close has nothing to give back: the sink holds no file open between calls.
+func (s *Sink) Close() error { return nil }
+
+// catchUp reads what was committed since the last look, and puts the newest
+// commit's files into place. Older ones are in place: nobody commits before.
+func (s *Sink) catchUp(ctx context.Context) (*state, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.recall(); err != nil {
+		return nil, err
+	}
+	st, tip, err := s.log.advance(s.st)
+	if err != nil {
+		s.st = nil // begin anew: the log may have been replaced under us
+		return nil, err
+	}
+	if st.Sequence > s.published {
+		if tip == nil {
+			if tip, err = s.log.must(st.Sequence); err != nil {
+				return nil, err
+			}
+		}
+		if err := s.publish(tip); err != nil {
+			return nil, err
+		}
+		s.published = st.Sequence
+	}
+	if s.st != st {
+		if s.tip, err = os.Stat(s.log.file(st.Sequence)); err != nil {
+			return nil, s.table.fault(err, "find commit "+s.log.file(st.Sequence))
+		}
+	}
+	s.st = st
+	return st, nil
+}
+
+// recall forgets what was read of a log that isn't there any more: the folder
+// was cleared, or replaced, while this sink was open.
+func (s *Sink) recall() error {
+	if s.st != nil && s.st.Sequence > 0 {
+		info, err := os.Stat(s.log.file(s.st.Sequence))
+		if err != nil || !os.SameFile(info, s.tip) || !info.ModTime().Equal(s.tip.ModTime()) {
+			s.st = nil
+		}
+	}
+	if s.st != nil {
+		return nil
+	}
+	st, err := s.log.restore()
+	if err != nil {
+		return err
+	}
+	s.st, s.tip, s.published, s.snapshot = st, nil, 0, st.Sequence
+	if st.Sequence > 0 {
+		if s.tip, err = os.Stat(s.log.file(st.Sequence)); err != nil {
+			return s.table.fault(err, "find commit "+s.log.file(st.Sequence))
+		}
+	}
+	return nil
+}
+
+// decision is a commit to be made on top of a state. Without a record there is
+// nothing to commit.
+type decision func(ctx context.Context, st *state, a *attempt) (*record, error)
+
+// commit makes the decided commit, and decides again whenever another commit
+// came first. It returns nil if there was nothing to commit.
+func (s *Sink) commit(ctx context.Context, decide decision) (*record, error) {
+	a := newAttempt()
+	defer func() { a.drop(s.table, s.quarantine) }()
+	for {
+		st, err := s.catchUp(ctx)
+		if err != nil {
+			return nil, err
+		}
+		rec, err := decide(ctx, st, a)
+		if isGone(err) && s.movedOn(ctx, st) {
+			continue // another commit took the file away: what it decided comes first
+		}
+		if err != nil || rec == nil {
+			return nil, err
+		}
+		rec.Format, rec.Sequence, rec.ID, rec.Previous = format, st.Sequence+1, a.id, st.Tip
+		rec.At, rec.Base = s.now().UTC(), st.Checkpoint
+		rec.place()
+		made, err := s.try(rec, a)
+		if err != nil {
+			return nil, err
+		}
+		if made {
+			return rec, s.finish(context.WithoutCancel(ctx))
+		}
+	}
+}
+
+// movedOn reports whether there are commits after st.
+func (s *Sink) movedOn(ctx context.Context, st *state) bool {
+	now, err := s.catchUp(ctx)
+	return err == nil && now.Sequence != st.Sequence
+}
+
+// try makes one commit, or finds its number taken.
+func (s *Sink) try(rec *record, a *attempt) (bool, error) {
+	if err := makeDir(s.log.dir()); err != nil {
+		return false, s.table.fault(err, "make folder "+s.log.dir())
+	}
+	if err := a.seal(); err != nil {
+		return false, err
+	}
+	s.step("staged")
+	made, unsure, err := s.log.append(rec, s.step)
+	a.kept = made || unsure
+	return made, err
+}
+
+// finish publishes what was just committed, and takes a snapshot now and then.
+func (s *Sink) finish(ctx context.Context) error {
+	st, err := s.catchUp(ctx)
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	due := st.Sequence-s.snapshot >= snapshotEvery
+	if due {
+		s.snapshot = st.Sequence
+	}
+	s.mu.Unlock()
+	if !due {
+		return nil
+	}
+	_ = s.log.saveSnapshot(st) // one that can't be written costs the next opener time, no more
+	return nil
+}

@@ -1,0 +1,131 @@
+package parquet
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+
+	"github.com/autonomous-data-pipeline/adp/pipeline"
+	"github.com/autonomous-data-pipeline/adp/schemas"
+	"github.com/autonomous-data-pipeline/adp/sink"
+)
+
+// state is the log folded up to a commit. It is immutable, and small: entries
+// are references into the log.
+type state struct {
+	Format        int                 `json:"format"`
+	Sequence      int64               `json:"sequence"`
+	Tip           string              `json:"tip"` // ID of the last record
+	Checkpoint    pipeline.Checkpoint `json:"checkpoint"`
+	Schema        *schemas.Schema     `json:"schema,omitempty"`
+	SchemaVersion int                 `json:"schema_version"`
+	Covered       []pipeline.Range    `json:"covered"`
+	Gaps          []gap               `json:"gaps,omitempty"`
+	Open          []ref               `json:"open,omitempty"` // batches with something outside the table, oldest first
+	Last          ref                 `json:"last"`           // the last load
+	LastUndone    bool                `json:"last_undone,omitempty"`
+}
+
+// ref points to a batch's commits: its load, then its settlements.
+type ref struct {
+	BatchID string  `json:"batch_id"`
+	Commits []int64 `json:"commits"`
+}
+
+// revision is the commit that last changed the batch.
+func (r ref) revision() int64 { return r.Commits[len(r.Commits)-1] }
+
+type gap struct {
+	pipeline.Range
+	Sequence int64 `json:"sequence"` // of the load that found it
+}
+
+func (st *state) public() sink.State {
+	return sink.State{
+		Sequence: st.Sequence, Checkpoint: maps.Clone(st.Checkpoint), Schema: st.Schema, SchemaVersion: st.SchemaVersion,
+	}
+}
+
+// entry is the open entry of a batch.
+func (st *state) entry(batchID string) (ref, bool) {
+	i := slices.IndexFunc(st.Open, func(r ref) bool { return r.BatchID == batchID })
+	if i < 0 {
+		return ref{}, false
+	}
+	return st.Open[i], true
+}
+
+// fold is the state after one more commit.
+func (st *state) fold(rec *record) (*state, error) {
+	if rec.Sequence != st.Sequence+1 || rec.Previous != st.Tip {
+		return nil, errBroken
+	}
+	next := *st
+	next.Format, next.Sequence, next.Tip = format, rec.Sequence, rec.ID
+	next.Checkpoint, next.Schema, next.SchemaVersion = rec.Checkpoint, rec.Schema, rec.SchemaVersion
+	this := ref{BatchID: rec.Batch.ID, Commits: append(slices.Clone(rec.Commits), rec.Sequence)}
+	next.Open = stillOpen(st.Open, this, rec)
+	switch rec.Kind {
+	case kindLoad:
+		next.Covered = merged(append(slices.Clone(st.Covered), rec.Batch.Ranges...))
+		next.Gaps = withGaps(st.Gaps, rec)
+		next.Last, next.LastUndone = this, false
+	case kindSettle:
+		if st.Last.BatchID == this.BatchID {
+			next.Last = this
+		}
+	case kindRollback:
+		load := rec.Commits[0]
+		next.Covered = pipeline.Subtract(st.Covered, rec.Batch.Ranges)
+		next.Gaps = slices.DeleteFunc(slices.Clone(st.Gaps), func(g gap) bool { return g.Sequence == load })
+		next.LastUndone = true
+	}
+	return &next, nil
+}
+
+// stillOpen is the list of open entries after rec. An entry keeps its place, so
+// the list stays in the order of the loads.
+func stillOpen(open []ref, this ref, rec *record) []ref {
+	stays := len(rec.Rejects)+len(rec.Held) > 0
+	at := slices.IndexFunc(open, func(r ref) bool { return r.BatchID == this.BatchID })
+	switch {
+	case at < 0 && !stays:
+		return open
+	case at < 0:
+		return append(slices.Clone(open), this)
+	case stays:
+		open = slices.Clone(open)
+		open[at] = this
+		return open
+	default:
+		return slices.Delete(slices.Clone(open), at, at+1)
+	}
+}
+
+// withGaps adds what the load found gone. A gap that is known already isn't
+// added again: a quiet partition reports it with every load.
+func withGaps(known []gap, rec *record) []gap {
+	out := slices.Clone(known)
+	for _, r := range rec.Gaps {
+		if !slices.ContainsFunc(out, func(g gap) bool { return g.Range == r }) {
+			out = append(out, gap{Range: r, Sequence: rec.Sequence})
+		}
+	}
+	return out
+}
+
+// merged orders ranges and joins those that touch.
+func merged(ranges []pipeline.Range) []pipeline.Range {
+	slices.SortFunc(ranges, func(a, b pipeline.Range) int {
+		return cmp.Or(cmp.Compare(a.Partition, b.Partition), cmp.Compare(a.Start, b.Start))
+	})
+	out := ranges[:0]
+	for _, r := range ranges {
+		if n := len(out); n > 0 && out[n-1].Partition == r.Partition && r.Start <= out[n-1].End {
+			out[n-1].End = max(out[n-1].End, r.End)
+			continue
+		}
+		out = append(out, r)
+	}
+	return out
+}
