@@ -1,0 +1,76 @@
+package batch
+
+import (
+	"context"
+
+	"github.com/autonomous-data-pipeline/adp/dq"
+	"github.com/autonomous-data-pipeline/adp/pipeline"
+	"github.com/autonomous-data-pipeline/adp/source"
+)
+
+// fetchGap is up to how many offsets between two wanted records are read too,
+// rather than asking the source twice.
+const fetchGap = 1000
+
+// fetch reads records again from the source and writes them as rejects: a
+// clean file has no raw bytes.
+func (s *selector) fetch(ctx context.Context, dir string, want *positions) ([]pipeline.File, error) {
+	prog, err := compile(s.job.Schema, s.job.Rules)
+	if err != nil {
+		return nil, err
+	}
+	st, err := s.open(dir)
+	if err != nil {
+		return nil, err
+	}
+	defer st.abandon()
+	var found int64
+	values := newRedecoder(s.job.Schema)
+	for _, r := range want.ranges(fetchGap) {
+		err := s.job.Source.Read(ctx, s.job.Batch.Topic, r, func(records []source.Record) error {
+			for _, rec := range records {
+				if !want.has(rec.Partition, rec.Offset) {
+					continue
+				}
+				found++
+				if err := s.duplicate(prog, st, values, rec); err != nil {
+					return err
+				}
+			}
+			return ctx.Err()
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	if found != want.count {
+		return nil, pipeline.Faultf(pipeline.BadData, "keep %d duplicates of batch %s out of the table: the source gave only %d of them again; retention or compaction took the rest, so plan the batch again",
+			want.count, s.job.Batch.ID, found)
+	}
+	return st.finish()
+}
+
+func (s *selector) duplicate(prog *dq.Program, st *stage, values *redecoder, rec source.Record) error {
+	if err := values.decode(rec.Value); err != nil {
+		return pipeline.Faultf(pipeline.Bug, "read topic %s partition %d offset %d again: %w", s.job.Batch.Topic, rec.Partition, rec.Offset, err)
+	}
+	p := dq.Position{Partition: rec.Partition, Offset: rec.Offset}
+	r, err := newSuspect(rec, s.duplicates.reasons(prog, p), segmentsOf(s.job.Rules.Segments, values.column))
+	if err != nil {
+		return err
+	}
+	return st.reject(r)
+}
+
+// ranges covers the set, joining positions that are at most gap apart.
+func (s *positions) ranges(gap int64) []pipeline.Range {
+	var out []pipeline.Range
+	for p := range s.all() {
+		if n := len(out) - 1; n >= 0 && out[n].Partition == p.Partition && p.Offset-out[n].End <= gap {
+			out[n].End = p.Offset + 1
+			continue
+		}
+		out = append(out, pipeline.Range{Partition: p.Partition, Start: p.Offset, End: p.Offset + 1})
+	}
+	return out
+}
