@@ -1,0 +1,181 @@
+package sourcetest
+
+import (
+	"sync"
+
+	"github.com/autonomous-data-pipeline/adp/pipeline"
+	"github.com/autonomous-data-pipeline/adp/source"
+)
+
+var rangeTests = map[string]func(*suite){
+	"a read gives exactly its range, whose end is not in it":     exactRange,
+	"ranges that tile the log give every record once":            tiles,
+	"a range of one offset gives one record":                     singleOffsets,
+	"an empty or inverted range gives nothing":                   emptyRange,
+	"reading again gives the same":                               repeatable,
+	"concurrent reads don't disturb each other":                  concurrent,
+	"partitions are read apart":                                  partitions,
+	"bounds follow what is written and what retention takes":     bounds,
+	"aborted records are a hole":                                 aborted,
+	"a range of nothing but aborted records is empty, and ends":  allAborted,
+	"a range that ends inside of aborted records ends":           abortedEnd,
+	"records that are written while a read waits for them count": waits,
+}
+
+func exactRange(s *suite) {
+	in := events(1000)
+	topic := s.topic(in)
+	s.want(s.mustRead(topic, pipeline.Range{Start: 0, End: 1000}), 0, in)
+	s.want(s.mustRead(topic, pipeline.Range{Start: 137, End: 861}), 137, in[137:861])
+}
+
+func tiles(s *suite) {
+	in := events(1000)
+	topic := s.topic(in)
+	var all []source.Record
+	for start := int64(0); start < 1000; start += 77 {
+		all = append(all, s.mustRead(topic, pipeline.Range{Start: start, End: min(start+77, 1000)})...)
+	}
+	s.want(all, 0, in)
+}
+
+func singleOffsets(s *suite) {
+	in := events(5)
+	topic := s.topic(in)
+	for i := range in {
+		s.want(s.mustRead(topic, pipeline.Range{Start: int64(i), End: int64(i) + 1}), int64(i), in[i:i+1])
+	}
+}
+
+func emptyRange(s *suite) {
+	topic := s.topic(events(10))
+	for _, r := range []pipeline.Range{{Start: 4, End: 4}, {Start: 5, End: 3}, {Start: 10, End: 10}} {
+		s.want(s.mustRead(topic, r), 0, nil)
+	}
+}
+
+func repeatable(s *suite) {
+	in := events(100)
+	topic := s.topic(in)
+	for range 2 {
+		s.want(s.mustRead(topic, pipeline.Range{Start: 20, End: 90}), 20, in[20:90])
+	}
+}
+
+func concurrent(s *suite) {
+	in := events(800)
+	topic := s.topic(in)
+	got := make([][]source.Record, 8)
+	errs := make([]error, len(got))
+	var wg sync.WaitGroup
+	for i := range got {
+		wg.Go(func() {
+			start := int64(i) * 100
+			got[i], errs[i] = s.read(s.Context(), topic, pipeline.Range{Start: start, End: start + 100})
+		})
+	}
+	wg.Wait()
+	for i, err := range errs {
+		if err != nil {
+			s.Fatal(err)
+		}
+		s.want(got[i], int64(i)*100, in[i*100:(i+1)*100])
+	}
+}
+
+func partitions(s *suite) {
+	topic := s.NewTopic(s.T, 3)
+	in := events(60)
+	for p := range int32(3) {
+		s.Append(s.T, topic, p, in[p*20:(p+1)*20])
+	}
+	for p := range int32(3) {
+		s.want(s.mustRead(topic, pipeline.Range{Partition: p, Start: 0, End: 20}), 0, in[p*20:(p+1)*20])
+	}
+}
+
+func bounds(s *suite) {
+	topic := s.NewTopic(s.T, 2)
+	want := func(p int32, b source.Bounds) {
+		s.Helper()
+		if got := s.bounds(topic); len(got) != 2 || got[p] != b {
+			s.Fatalf("bounds are %v, want %v for partition %d of 2", got, b, p)
+		}
+	}
+	want(0, source.Bounds{})
+	want(1, source.Bounds{})
+	s.Append(s.T, topic, 1, events(30))
+	want(0, source.Bounds{})
+	want(1, source.Bounds{End: 30})
+	s.DeleteBefore(s.T, topic, 1, 12)
+	want(1, source.Bounds{Start: 12, End: 30})
+}
+
+func (s *suite) needsTransactions() {
+	s.Helper()
+	if s.Abort == nil {
+		s.Skip("this broker has no transactions")
+	}
+}
+
+func aborted(s *suite) {
+	s.needsTransactions()
+	in := events(30)
+	topic := s.topic(in[:10])
+	s.Abort(s.T, topic, 0, in[10:20])
+	hole := s.bounds(topic)[0].End
+	s.Append(s.T, topic, 0, in[20:])
+	got := s.mustRead(topic, pipeline.Range{Start: 0, End: s.bounds(topic)[0].End})
+	if len(got) != 20 {
+		s.Fatalf("%d records at offsets %v, want 20", len(got), offsets(got))
+	}
+	s.want(got[:10], 0, in[:10])
+	s.want(got[10:], hole, in[20:])
+}
+
+func allAborted(s *suite) {
+	s.needsTransactions()
+	topic := s.NewTopic(s.T, 1)
+	s.Abort(s.T, topic, 0, events(10))
+	s.Abort(s.T, topic, 0, events(10))
+	end := s.bounds(topic)[0].End
+	if end < 20 {
+		s.Fatalf("the log ends at %d, want at least 20", end)
+	}
+	s.want(s.mustRead(topic, pipeline.Range{Start: 0, End: end}), 0, nil)
+}
+
+func abortedEnd(s *suite) {
+	s.needsTransactions()
+	in := events(20)
+	topic := s.topic(in[:10])
+	s.Abort(s.T, topic, 0, in[10:])
+	for end := int64(11); end <= s.bounds(topic)[0].End; end++ {
+		s.want(s.mustRead(topic, pipeline.Range{Start: 5, End: end}), 5, in[5:10])
+	}
+}
+
+func waits(s *suite) {
+	in := events(20)
+	topic := s.topic(in[:10])
+	seen := make(chan struct{})
+	var got []source.Record
+	var err error
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		var first sync.Once
+		err = s.Source.Read(s.Context(), topic, pipeline.Range{Start: 0, End: 20}, func(r []source.Record) error {
+			first.Do(func() { close(seen) })
+			for _, rec := range r {
+				got = append(got, source.Record{Offset: rec.Offset})
+			}
+			return nil
+		})
+	})
+	<-seen
+	s.Append(s.T, topic, 0, in[10:])
+	wg.Wait()
+	if err != nil || len(got) != 20 {
+		s.Fatalf("%d records, error %v, want 20", len(got), err)
+	}
+}
