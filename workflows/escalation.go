@@ -58,7 +58,6 @@ type escalation struct {
 	EscalationStatus
 	answers  []pipeline.Answer // accepted, not yet carried out
 	acks     []pipeline.Answer
-	refused  string // why the newest signal was ignored
 	carrying bool
 	tries    int
 }

@@ -25,7 +25,8 @@ func escalate(t *testing.T, f *fake, inc pipeline.Incident, during func(*testsui
 	if err := env.GetWorkflowError(); err != nil {
 		return r, err
 	}
-	return r, env.GetWorkflowResult(&r)
+	err := env.GetWorkflowResult(&r)
+	return r, err
 }
 
 func TestASignalReleasesTheBatch(t *testing.T) {

@@ -156,8 +156,7 @@ func (r *runner) run(ctx workflow.Context, req pipeline.PlanRequest) error {
 }
 
 func (r *runner) makePlan(ctx workflow.Context, req pipeline.PlanRequest) error {
-	var err error
-	r.stage(ctx, "plan", func(*pipeline.Stage) error {
+	err := r.stage(ctx, "plan", func(*pipeline.Stage) (err error) {
 		r.plan, err = planBatch.call(planning(ctx), r.id.Pipeline, req)
 		return err
 	})
@@ -354,14 +353,14 @@ func (r *runner) load(ctx workflow.Context) error {
 		s.Records, s.Bytes = l.Records.Loaded, l.Bytes
 		return nil
 	})
-	if kindOf(err) == pipeline.Superseded && err != nil {
+	switch {
+	case err == nil:
+		return nil
+	case kindOf(err) == pipeline.Superseded:
 		r.superseded = true
 		return nil
 	}
-	if err != nil {
-		return &stageError{"load", err}
-	}
-	return nil
+	return &stageError{"load", err}
 }
 
 // choice turns the decision into what stays out of the table.

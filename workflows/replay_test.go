@@ -1,0 +1,43 @@
+package workflows
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/worker"
+)
+
+// Runs that were in flight when a worker is replaced go on under the new code:
+// every saved history, one for each path, must replay. They are never edited;
+// `make golden` writes them anew, which is for a release that no run is in
+// flight over.
+func TestEverySavedHistoryReplays(t *testing.T) {
+	saved, err := filepath.Glob("testdata/*.json")
+	require.NoError(t, err)
+	require.Len(t, saved, len(paths()), "every path has a saved history")
+	for _, file := range saved {
+		t.Run(filepath.Base(file), func(t *testing.T) {
+			r := worker.NewWorkflowReplayer()
+			r.RegisterWorkflow(PipelineRun)
+			r.RegisterWorkflow(Backfill)
+			r.RegisterWorkflow(Escalation)
+			r.RegisterWorkflow(ReplayQuarantine)
+			require.NoError(t, r.ReplayWorkflowHistoryFromJSONFile(nil, file))
+		})
+	}
+}
+
+// The replay notices a change: a history with another activity in it is refused.
+func TestAChangedHistoryDoesNotReplay(t *testing.T) {
+	b, err := os.ReadFile("testdata/run-healthy.json")
+	require.NoError(t, err)
+	changed := filepath.Join(t.TempDir(), "changed.json")
+	bent := []byte(replaceOnce(string(b), `"name": "Evaluate"`, `"name": "Estimate"`))
+	require.NotEqual(t, b, bent)
+	require.NoError(t, os.WriteFile(changed, bent, 0o600))
+	r := worker.NewWorkflowReplayer()
+	r.RegisterWorkflow(PipelineRun)
+	require.Error(t, r.ReplayWorkflowHistoryFromJSONFile(nil, changed))
+}
