@@ -1,0 +1,104 @@
+package activities
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/autonomous-data-pipeline/adp/pipeline"
+)
+
+// leftover is the age at which files that no commit names, and staging that no
+// run has cleared, are taken for what a crash left.
+const leftover = 24 * time.Hour
+
+// Report publishes a run's report: in the operations store, in the run's own
+// folder, and as the latest. Then staging goes, since the sink holds
+// everything. A repeat writes the same again.
+func (s *Set) Report(ctx context.Context, req pipeline.ReportRequest) error {
+	ctx, stop := beating(ctx)
+	defer stop()
+	return toTemporal(s.report(ctx, req))
+}
+
+func (s *Set) report(ctx context.Context, req pipeline.ReportRequest) error {
+	d, err := s.Catalog.Declared(ctx, req.Report.Pipeline)
+	if err != nil {
+		return err
+	}
+	if err := s.Ops.SaveRun(ctx, req.Report); err != nil {
+		return err
+	}
+	if req.Report.Outcome != pipeline.Idle && req.Report.Outcome != pipeline.SupersededRun {
+		if err := publishFiles(d, req); err != nil {
+			return err
+		}
+	}
+	if req.Checkpoint != nil && d.Source != nil {
+		// Lag tools look at this; the sink's checkpoint is the truth, so a
+		// broker that refuses it must not fail a run whose data is in.
+		if err := d.Source.Publish(ctx, d.Group, d.Topic, req.Checkpoint); err != nil {
+			s.Log.Warn("publish the checkpoint to the consumer group", "pipeline", d.Name, "group", d.Group, "error", err)
+		}
+	}
+	if req.Clear || req.Report.Outcome == pipeline.SupersededRun {
+		if err := os.RemoveAll(d.runDir(req.Report.RunID)); err != nil {
+			return pipeline.Misconfiguredf("DATA_DIR", "clear the run's staging: %w", err)
+		}
+		s.sweep(ctx, d)
+	}
+	return nil
+}
+
+// publishFiles writes run_report.json and ge_results.json into the run's own
+// folder and then as the latest.
+func publishFiles(d *Dataset, req pipeline.ReportRequest) error {
+	var results []byte
+	if req.Staged != nil {
+		b, err := os.ReadFile(filepath.Join(d.stagedDir(req.Report.RunID, *req.Staged), "ge_results.json"))
+		switch {
+		case err == nil:
+			results = b
+		case !errors.Is(err, fs.ErrNotExist): // a run that failed early has none
+			return pipeline.Faultf(pipeline.Transient, "read the quality results: %w", err)
+		}
+	}
+	for _, dir := range []string{filepath.Join(d.Reports, "runs", req.Report.RunID), d.Reports} {
+		if results != nil {
+			if err := writeFile(filepath.Join(dir, "ge_results.json"), results); err != nil {
+				return err
+			}
+		}
+		if err := writeJSON(filepath.Join(dir, "run_report.json"), req.Report); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// sweep removes what crashes left. Failing to tidy up fails nothing else.
+func (s *Set) sweep(ctx context.Context, d *Dataset) {
+	if d.Sink == nil {
+		return // its file broke since the batch was loaded; the next run sweeps
+	}
+	if gone, err := d.Sink.Cleanup(ctx, leftover); err != nil {
+		s.Log.Warn("clean up the sink", "pipeline", d.Name, "error", err)
+	} else if len(gone) > 0 {
+		s.Log.Info("removed files that no commit names", "pipeline", d.Name, "files", len(gone))
+	}
+	runs, err := os.ReadDir(d.Staging)
+	if err != nil {
+		return // no staging folder: nothing to sweep
+	}
+	for _, r := range runs {
+		info, err := r.Info()
+		if err == nil && s.Now().Sub(info.ModTime()) > leftover {
+			if err := os.RemoveAll(filepath.Join(d.Staging, r.Name())); err != nil {
+				s.Log.Warn("sweep staging", "folder", r.Name(), "error", err)
+			}
+		}
+	}
+}

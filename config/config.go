@@ -1,0 +1,249 @@
+// Package config reads pipeline files and the environment, checks all of it at
+// once, and composes each package's own settings. The environment overrides a
+// pipeline's file, so that one file serves every place it runs in.
+package config
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/autonomous-data-pipeline/adp/agent"
+	"github.com/autonomous-data-pipeline/adp/alerting/webhook"
+	"github.com/autonomous-data-pipeline/adp/batch"
+	"github.com/autonomous-data-pipeline/adp/pipeline"
+	"github.com/autonomous-data-pipeline/adp/sink/parquet"
+	"github.com/autonomous-data-pipeline/adp/source/kafka"
+)
+
+// Config is what a process needs beside its pipelines.
+type Config struct {
+	DataDir      string // DATA_DIR, default "data": staging, reports, tables, quarantine
+	PipelinesDir string // PIPELINES_DIR, default "pipelines"
+	OpsDB        string // OPS_DB, default "<DATA_DIR>/ops/ops.db"
+	LogLevel     string // LOG_LEVEL: debug, info (default), warn or error
+	Temporal     Temporal
+	Webhook      webhook.Config
+}
+
+// Temporal says where the Temporal service is.
+type Temporal struct {
+	Address   string // TEMPORAL_ADDRESS, default "127.0.0.1:<TEMPORAL_PORT>", and that 7233
+	Namespace string // TEMPORAL_NAMESPACE, default "default"
+	TaskQueue string // TEMPORAL_TASK_QUEUE, default "pipelines"
+	WebUI     string // TEMPORAL_UI, default "http://127.0.0.1:<TEMPORAL_UI_PORT>", and that 8233
+}
+
+// Pipeline is one dataset's declaration: a file in PIPELINES_DIR.
+type Pipeline struct {
+	Name     string       `yaml:"name"`
+	Source   kafka.Config `yaml:"source"`
+	Schema   Schema       `yaml:"schema"`
+	Quality  Quality      `yaml:"quality"`
+	Batch    Batch        `yaml:"batch"`
+	Engine   batch.Config `yaml:"engine"`
+	Policy   agent.Policy `yaml:"policy"`
+	Sink     Sink         `yaml:"sink"`
+	Retry    Retry        `yaml:"retry"`
+	Schedule Schedule     `yaml:"schedule"`
+
+	File string     `yaml:"-"` // where it was read from
+	root *yaml.Node // the file, for line numbers
+}
+
+// Schema says what the events must look like.
+type Schema struct {
+	File            string        `yaml:"file"`             // Avro record schema, relative to the working folder
+	EventTime       string        `yaml:"event_time"`       // timestamp column
+	AllowedLateness time.Duration `yaml:"allowed_lateness"` // default 10m
+}
+
+// Quality names the rules.
+type Quality struct {
+	Rules    string   `yaml:"rules"`    // file of business rules
+	Suite    string   `yaml:"suite"`    // name under business_rules
+	Segments []string `yaml:"segments"` // columns by whose values failures are counted
+}
+
+// Batch bounds a batch.
+type Batch struct {
+	MaxRecords int64 `yaml:"max_records"` // offsets a batch, default 5,000,000; 0 is no limit
+}
+
+// Sink says where the table goes.
+type Sink struct {
+	Mode    string         `yaml:"mode"` // parquet; SINK_MODE
+	Parquet parquet.Config `yaml:",inline"`
+}
+
+// Retry bounds each activity of a run.
+type Retry struct {
+	Attempts     int32         `yaml:"attempts"`      // default 8
+	Backoff      time.Duration `yaml:"backoff"`       // before the second attempt, doubling to a minute; default 1s
+	ShardTimeout time.Duration `yaml:"shard_timeout"` // one attempt at one shard; default 30m
+	Heartbeat    time.Duration `yaml:"heartbeat"`     // silence after which an attempt counts as dead; default 15s
+	Parallelism  int           `yaml:"parallelism"`   // shards at once; default 4
+}
+
+// Schedule says when runs start by themselves.
+type Schedule struct {
+	Every  time.Duration `yaml:"every"` // default 5m
+	Cron   string        `yaml:"cron"`  // instead of every
+	Paused bool          `yaml:"paused"`
+}
+
+// FromEnv reads the process's settings. Nothing is opened.
+func FromEnv(env func(string) string) (Config, error) {
+	get := func(key, fallback string) string {
+		if v := env(key); v != "" {
+			return v
+		}
+		return fallback
+	}
+	c := Config{
+		DataDir:      get("DATA_DIR", "data"),
+		PipelinesDir: get("PIPELINES_DIR", "pipelines"),
+		LogLevel:     get("LOG_LEVEL", "info"),
+		Temporal: Temporal{
+			Address:   get("TEMPORAL_ADDRESS", "127.0.0.1:"+get("TEMPORAL_PORT", "7233")),
+			Namespace: get("TEMPORAL_NAMESPACE", "default"),
+			TaskQueue: get("TEMPORAL_TASK_QUEUE", "pipelines"),
+			WebUI:     strings.TrimSuffix(get("TEMPORAL_UI", "http://127.0.0.1:"+get("TEMPORAL_UI_PORT", "8233")), "/"),
+		},
+		Webhook: webhook.Config{URL: env("ALERT_WEBHOOK_URL"), Secret: env("ALERT_WEBHOOK_SECRET")},
+	}
+	c.OpsDB = get("OPS_DB", filepath.Join(c.DataDir, "ops", "ops.db"))
+	var errs []error
+	if !slices.Contains([]string{"debug", "info", "warn", "error"}, c.LogLevel) {
+		errs = append(errs, pipeline.Misconfiguredf("LOG_LEVEL", "log level %q is none of debug, info, warn, error", c.LogLevel))
+	}
+	if c.Webhook.URL != "" {
+		errs = append(errs, c.Webhook.Validate())
+	}
+	for _, later := range []struct{ key, what string }{
+		{"ALERT_SLACK_WEBHOOK_URL", "Slack alerts"}, {"ALERT_EMAIL", "email alerts"},
+	} {
+		if env(later.key) != "" {
+			errs = append(errs, pipeline.Misconfiguredf(later.key, "%s are not supported yet; use ALERT_WEBHOOK_URL, or leave it unset", later.what))
+		}
+	}
+	return c, errors.Join(errs...)
+}
+
+// defaults are what a pipeline file may leave out.
+func defaults(c Config, name string) Pipeline {
+	return Pipeline{
+		Name:   name,
+		Source: kafka.DefaultConfig(),
+		Schema: Schema{AllowedLateness: 10 * time.Minute},
+		Batch:  Batch{MaxRecords: 5_000_000},
+		Engine: batch.Config{}.WithDefaults(),
+		Policy: agent.DefaultPolicy(),
+		Sink: Sink{Mode: "parquet", Parquet: parquet.Config{
+			Dir:           filepath.Join(c.DataDir, "out", "parquet"),
+			Table:         name,
+			QuarantineDir: filepath.Join(c.DataDir, "quarantine", name),
+		}},
+		Retry: Retry{
+			Attempts: 8, Backoff: time.Second, ShardTimeout: 30 * time.Minute, Heartbeat: 15 * time.Second, Parallelism: 4,
+		},
+		Schedule: Schedule{Every: 5 * time.Minute},
+	}
+}
+
+// override lets the environment of the source documents win over the file.
+func (p *Pipeline) override(env func(string) string) error {
+	if v := env("KAFKA_BROKER"); v != "" {
+		p.Source.Brokers = strings.Split(v, ",")
+	}
+	if v := env("KAFKA_TOPIC"); v != "" {
+		p.Source.Topic = v
+	}
+	if v := env("SINK_MODE"); v != "" {
+		p.Sink.Mode = strings.ToLower(v)
+	}
+	if v := env("PARQUET_OUT"); v != "" {
+		p.Sink.Parquet.Dir = strings.TrimPrefix(v, "file://")
+	}
+	if v := env("LLM_PROVIDER"); v != "" && v != "rules" {
+		return pipeline.Misconfiguredf("LLM_PROVIDER", "%q: language models are not supported yet; leave it unset, and rules decide", v)
+	}
+	return nil
+}
+
+// Validate reports everything that is wrong with a pipeline at once.
+func (p *Pipeline) Validate() error {
+	errs := []error{
+		p.Source.Validate(), p.Engine.Validate(), p.Policy.Validate(), p.validateSink(), p.validateRetry(),
+	}
+	missing := func(key, v string) {
+		if v == "" {
+			errs = append(errs, pipeline.Misconfiguredf(key, "%s is missing", key))
+		}
+	}
+	missing("schema.file", p.Schema.File)
+	missing("quality.rules", p.Quality.Rules)
+	missing("quality.suite", p.Quality.Suite)
+	missing("source.topic", p.Source.Topic)
+	if p.Schema.AllowedLateness < 0 {
+		errs = append(errs, pipeline.Misconfiguredf("schema.allowed_lateness", "%v is negative", p.Schema.AllowedLateness))
+	}
+	if p.Batch.MaxRecords < 0 {
+		errs = append(errs, pipeline.Misconfiguredf("batch.max_records", "%d is negative; 0 is no limit", p.Batch.MaxRecords))
+	}
+	if p.Schedule.Every < 0 || (p.Schedule.Every == 0 && p.Schedule.Cron == "") {
+		errs = append(errs, pipeline.Misconfiguredf("schedule.every", "%v is not above 0, and schedule.cron is empty", p.Schedule.Every))
+	}
+	return errors.Join(errs...)
+}
+
+func (p *Pipeline) validateSink() error {
+	switch p.Sink.Mode {
+	case "parquet":
+		return p.Sink.Parquet.Validate()
+	case "snowflake", "iceberg":
+		return pipeline.Misconfiguredf("sink.mode / SINK_MODE", "sink %q is not supported yet; use parquet", p.Sink.Mode)
+	}
+	return pipeline.Misconfiguredf("sink.mode / SINK_MODE", "sink %q is unknown; use parquet", p.Sink.Mode)
+}
+
+func (p *Pipeline) validateRetry() error {
+	var errs []error
+	positive := func(key string, v int64) {
+		if v <= 0 {
+			errs = append(errs, pipeline.Misconfiguredf(key, "%d is not above 0", v))
+		}
+	}
+	positive("retry.attempts", int64(p.Retry.Attempts))
+	positive("retry.backoff", int64(p.Retry.Backoff))
+	positive("retry.parallelism", int64(p.Retry.Parallelism))
+	// Temporal counts these in whole seconds.
+	for key, v := range map[string]time.Duration{"retry.shard_timeout": p.Retry.ShardTimeout, "retry.heartbeat": p.Retry.Heartbeat} {
+		if v < time.Second {
+			errs = append(errs, pipeline.Misconfiguredf(key, "%v is below 1s", v))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// limits are what the workflow takes along.
+func (r Retry) limits() pipeline.Limits {
+	return pipeline.Limits{
+		Parallelism: r.Parallelism, Attempts: r.Attempts, BackoffMs: r.Backoff.Milliseconds(),
+		ShardTimeoutS: int64(r.ShardTimeout.Seconds()), HeartbeatS: int64(r.Heartbeat.Seconds()), MaxSchemaChange: 1,
+	}
+}
+
+// readFile reads a file that a setting names.
+func readFile(setting, path string) ([]byte, error) {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return nil, pipeline.Misconfiguredf(setting, "read %s: %w", path, err)
+	}
+	return b, nil
+}

@@ -1,0 +1,249 @@
+package main
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/log"
+	"go.temporal.io/sdk/testsuite"
+
+	"github.com/autonomous-data-pipeline/adp/activities"
+	"github.com/autonomous-data-pipeline/adp/agent"
+	"github.com/autonomous-data-pipeline/adp/alerting"
+	alertlog "github.com/autonomous-data-pipeline/adp/alerting/log"
+	"github.com/autonomous-data-pipeline/adp/config"
+	"github.com/autonomous-data-pipeline/adp/generator"
+	"github.com/autonomous-data-pipeline/adp/internal/fakekafka"
+	"github.com/autonomous-data-pipeline/adp/ops"
+	"github.com/autonomous-data-pipeline/adp/pipeline"
+	"github.com/autonomous-data-pipeline/adp/sink"
+	"github.com/autonomous-data-pipeline/adp/source"
+	"github.com/autonomous-data-pipeline/adp/workflows"
+)
+
+// noSchedule stands for a pipeline that has none.
+type noSchedule struct{ paused []bool }
+
+func (n *noSchedule) SetPaused(_ context.Context, _ string, paused bool, _ string) error {
+	n.paused = append(n.paused, paused)
+	return nil
+}
+
+// world is a pipeline with everything real but Temporal's server: its test
+// environment runs the workflows.
+type world struct {
+	t       *testing.T
+	dir     string
+	set     *activities.Set
+	catalog *config.Catalog
+	broker  *fakekafka.Broker
+	seed    uint64
+}
+
+func newWorld(t *testing.T) *world {
+	t.Helper()
+	w := &world{t: t, dir: t.TempDir(), broker: fakekafka.ForTest(t)}
+	require.NoError(t, w.broker.CreateTopic("customers", 4))
+	text, err := os.ReadFile("../pipelines/customers.yml")
+	require.NoError(t, err)
+	// The files that it names are relative to the project.
+	changed := strings.NewReplacer("file: schemas/", "file: ../schemas/", "rules: dq/", "rules: ../dq/").Replace(string(text))
+	require.NoError(t, os.WriteFile(filepath.Join(w.dir, "customers.yml"), []byte(changed), 0o600))
+	c, err := config.FromEnv(func(key string) string {
+		return map[string]string{"DATA_DIR": filepath.Join(w.dir, "data"), "PIPELINES_DIR": w.dir}[key]
+	})
+	require.NoError(t, err)
+	store, err := ops.Open(t.Context(), c.OpsDB)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, store.Close()) })
+	w.catalog = config.NewCatalog(c, func(key string) string {
+		return map[string]string{"KAFKA_BROKER": w.broker.Address()}[key]
+	})
+	quiet := slog.New(slog.NewTextHandler(io.Discard, nil))
+	w.set = &activities.Set{
+		Catalog: w.catalog, Ops: store, Alerts: alerting.NewRouter(alertlog.New(quiet)), Scheduler: &noSchedule{}, Now: time.Now, Log: quiet,
+	}
+	return w
+}
+
+func (w *world) produce(preset string, n int64) {
+	w.t.Helper()
+	w.seed++
+	c := generator.Config{Seed: w.seed, Count: n, Start: time.Now().Add(-time.Minute)}
+	for _, p := range generator.Presets() {
+		if p.Name == preset {
+			p.Apply(&c)
+		}
+	}
+	_, err := generator.Produce(w.t.Context(), generator.Target{Brokers: []string{w.broker.Address()}, Topic: "customers"}, c, nil)
+	require.NoError(w.t, err)
+}
+
+// run executes one workflow with the real activities.
+func (w *world) run(workflow, input any, result any) error {
+	w.t.Helper()
+	var suite testsuite.WorkflowTestSuite
+	suite.SetLogger(log.NewStructuredLogger(slog.New(slog.NewTextHandler(io.Discard, nil))))
+	env := suite.NewTestWorkflowEnvironment()
+	env.SetTestTimeout(time.Minute)
+	register(env, w.set)
+	env.ExecuteWorkflow(workflow, input)
+	require.True(w.t, env.IsWorkflowCompleted())
+	if err := env.GetWorkflowError(); err != nil {
+		return err
+	}
+	return env.GetWorkflowResult(result)
+}
+
+func (w *world) batch() pipeline.RunReport {
+	w.t.Helper()
+	var r pipeline.RunReport
+	require.NoError(w.t, w.run(workflows.PipelineRun, pipeline.RunRequest{Pipeline: "customers"}, &r))
+	return r
+}
+
+func (w *world) verify() sink.Account {
+	w.t.Helper()
+	d, err := w.catalog.Dataset(w.t.Context(), "customers")
+	require.NoError(w.t, err)
+	bounds, err := d.Source.Bounds(w.t.Context(), "customers")
+	require.NoError(w.t, err)
+	var ranges []pipeline.Range
+	for p, b := range bounds {
+		ranges = append(ranges, pipeline.Range{Partition: p, Start: b.Start, End: b.End})
+	}
+	account, err := sink.Verify(w.t.Context(), d.Sink, ranges, func(ctx context.Context, r pipeline.Range, fn func(int64) error) error {
+		return d.Source.Read(ctx, "customers", r, func(records []source.Record) error {
+			for _, rec := range records {
+				if err := fn(rec.Offset); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	})
+	require.NoError(w.t, err)
+	require.True(w.t, account.Balanced(), "%+v", account)
+	return account
+}
+
+// Every scenario of the demo, through real activities, Kafka's protocol, real
+// files and the real store.
+func TestEveryScenarioEndsAsTheMatrixSays(t *testing.T) {
+	const n = 2_000
+	tests := []struct {
+		preset            string
+		conditions        []string
+		actions           []string
+		outcome           pipeline.Outcome
+		quarantined, held int64
+	}{
+		{"healthy", []string{"healthy"}, nil, pipeline.Succeeded, 0, 0},
+		{"additive-drift", []string{"schema_drift_additive"}, []string{"remap"}, pipeline.Remediated, 0, 0},
+		{"type-drift", []string{"schema_drift_breaking"}, []string{"quarantine", "escalate"}, pipeline.Remediated, 600, 0},
+		{"missing-field", []string{"schema_drift_breaking"}, []string{"quarantine", "escalate"}, pipeline.Remediated, 200, 0},
+		{"late-minor", []string{"late_arrivals_minor"}, []string{"retrigger"}, pipeline.Succeeded, 0, 0},
+		{"late-major", []string{"late_arrivals_major"}, []string{"escalate"}, pipeline.Succeeded, 0, 0},
+		{"bad-minor", []string{"dq_failures_minor"}, []string{"log"}, pipeline.Succeeded, 0, 0},
+		{"bad-localized", []string{"dq_failures_localized"}, []string{"quarantine", "notify"}, pipeline.Remediated, 80, 0},
+		{"bad-major", []string{"dq_failures_major"}, []string{"escalate"}, pipeline.Held, 0, n},
+		{"malformed", []string{"dq_failures_minor"}, []string{"log"}, pipeline.Succeeded, 20, 0},
+	}
+	for _, tc := range tests {
+		t.Run(tc.preset, func(t *testing.T) {
+			w := newWorld(t)
+			w.produce(tc.preset, n)
+			r := w.batch()
+			require.Equal(t, tc.conditions, r.Conditions)
+			require.Equal(t, tc.actions, r.Actions)
+			require.Equal(t, tc.outcome, r.Outcome)
+			require.Equal(t, int64(n), r.Records.Read)
+			require.Equal(t, tc.quarantined, r.Records.Quarantined)
+			require.Equal(t, tc.held, r.Records.Held)
+			require.True(t, r.Records.Conserved())
+			account := w.verify()
+			require.Equal(t, r.Records.Loaded, account.Table)
+			// A held batch's failing records lie with the quarantined ones.
+			require.Equal(t, tc.quarantined+tc.held, account.Quarantine+account.Held)
+			w.checkFiles(r)
+		})
+	}
+}
+
+// checkFiles holds the files that people see against the run.
+func (w *world) checkFiles(r pipeline.RunReport) {
+	w.t.Helper()
+	reports := filepath.Join(w.dir, "data", "ops", "customers")
+	for _, f := range []string{"run_report.json", "ge_results.json", filepath.Join("runs", r.RunID, "run_report.json")} {
+		require.FileExists(w.t, filepath.Join(reports, f))
+	}
+	decisions, err := os.Open(filepath.Join(reports, "decision_log.jsonl"))
+	require.NoError(w.t, err)
+	defer func() { _ = decisions.Close() }() // only read
+	entries, _, err := agent.VerifyAudit(decisions)
+	require.NoError(w.t, err)
+	require.GreaterOrEqual(w.t, entries, int64(2), "a decision, and what came of it")
+	staged, err := os.ReadDir(filepath.Join(w.dir, "data", "staging", "customers"))
+	require.NoError(w.t, err)
+	require.Empty(w.t, staged, "staging goes when the sink holds everything")
+}
+
+func TestARemappedColumnIsKnownToLaterBatches(t *testing.T) {
+	w := newWorld(t)
+	w.produce("additive-drift", 1_000)
+	require.Equal(t, 2, w.batch().SchemaVersion)
+	w.produce("additive-drift", 1_000)
+	r := w.batch()
+	require.Equal(t, []string{"healthy"}, r.Conditions)
+	require.Equal(t, 2, r.SchemaVersion)
+	require.Equal(t, int64(2_000), w.verify().Table)
+}
+
+func TestAReplayWithAMappingMendsWhatItCanAndKeepsTheRestAsItCame(t *testing.T) {
+	w := newWorld(t)
+	w.produce("type-drift", 1_000)
+	w.produce("malformed", 1_000)
+	r := w.batch()
+	require.Equal(t, int64(310), r.Records.Quarantined)
+	before := w.rejects()
+	var s pipeline.Settled
+	require.NoError(t, w.run(workflows.ReplayQuarantine, pipeline.SettleRequest{
+		ID: "first", Pipeline: "customers", BatchID: r.BatchID,
+		Answer: pipeline.Answer{Resolution: pipeline.Replay, By: "ana", Mapping: &pipeline.Mapping{Cast: map[string]string{"age": "long", "name": "long"}}},
+	}, &s))
+	require.Zero(t, s.Moved, "a mapping that doesn't fit mends nothing")
+	require.Equal(t, before, w.rejects(), "and changes nothing")
+	require.NoError(t, w.run(workflows.ReplayQuarantine, pipeline.SettleRequest{
+		ID: "second", Pipeline: "customers", BatchID: r.BatchID,
+		Answer: pipeline.Answer{Resolution: pipeline.Replay, By: "ana", Mapping: &pipeline.Mapping{Cast: map[string]string{"age": "long"}}},
+	}, &s))
+	require.Equal(t, int64(300), s.Moved)
+	require.Equal(t, int64(10), s.Kept)
+	account := w.verify()
+	require.Equal(t, int64(1_990), account.Table)
+	require.Equal(t, int64(10), account.Quarantine)
+}
+
+// rejects are the raw bytes in quarantine, by their place.
+func (w *world) rejects() map[[2]int64]string {
+	w.t.Helper()
+	d, err := w.catalog.Dataset(w.t.Context(), "customers")
+	require.NoError(w.t, err)
+	entries, err := d.Sink.Entries(w.t.Context())
+	require.NoError(w.t, err)
+	out := map[[2]int64]string{}
+	for _, e := range entries {
+		require.NoError(w.t, d.Sink.Rejects(w.t.Context(), e, func(r pipeline.Reject) error {
+			out[[2]int64{int64(r.Partition), r.Offset}] = string(r.Raw)
+			return nil
+		}))
+	}
+	return out
+}

@@ -1,0 +1,112 @@
+// Command worker runs pipelines: it wires the drivers that the pipeline files
+// name, and works on Temporal's task queue until it is told to stop.
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	sdkworker "go.temporal.io/sdk/worker"
+
+	"github.com/autonomous-data-pipeline/adp/activities"
+	"github.com/autonomous-data-pipeline/adp/alerting"
+	alertlog "github.com/autonomous-data-pipeline/adp/alerting/log"
+	"github.com/autonomous-data-pipeline/adp/alerting/webhook"
+	"github.com/autonomous-data-pipeline/adp/config"
+	"github.com/autonomous-data-pipeline/adp/internal/temporal"
+	"github.com/autonomous-data-pipeline/adp/ops"
+	"github.com/autonomous-data-pipeline/adp/workflows"
+)
+
+// version is set by the linker.
+var version = "dev"
+
+// stopLimit is how long activities may go on after SIGTERM before they are
+// handed back to another worker.
+const stopLimit = 20 * time.Second
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := run(ctx)
+	stop()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "worker:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context) error {
+	c, err := config.FromEnv(os.Getenv)
+	if err != nil {
+		return err
+	}
+	logger := newLogger(c.LogLevel)
+	store, err := ops.Open(ctx, c.OpsDB)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = store.Close() }() // the process ends; SQLite recovers by itself
+
+	cl, err := temporal.Dial(ctx, c.Temporal, logger)
+	if err != nil {
+		return err
+	}
+	defer cl.Close()
+	if err := temporal.EnsureSearchAttributes(ctx, cl, c.Temporal.Namespace); err != nil {
+		return err
+	}
+	alerts, err := channels(c, logger)
+	if err != nil {
+		return err
+	}
+	w := sdkworker.New(cl, c.Temporal.TaskQueue, sdkworker.Options{WorkerStopTimeout: stopLimit})
+	register(w, &activities.Set{
+		Catalog: config.NewCatalog(c, os.Getenv), Ops: store, Alerts: alerts,
+		Scheduler: temporal.Schedules{Client: cl, TaskQueue: c.Temporal.TaskQueue},
+		WebUI:     c.Temporal.WebUI, Namespace: c.Temporal.Namespace, Now: time.Now, Log: logger,
+	})
+	logger.Info("worker ready", "version", version, "temporal", c.Temporal.Address, "task_queue", c.Temporal.TaskQueue, "data", c.DataDir)
+	interrupt := make(chan any, 1)
+	go func() { <-ctx.Done(); interrupt <- nil }()
+	return w.Run(interrupt)
+}
+
+// registry is the part of a worker that register needs; tests pass the test
+// environment's.
+type registry interface {
+	RegisterWorkflow(w any)
+	RegisterActivity(a any)
+}
+
+func register(r registry, set *activities.Set) {
+	r.RegisterWorkflow(workflows.PipelineRun)
+	r.RegisterWorkflow(workflows.Escalation)
+	r.RegisterWorkflow(workflows.ReplayQuarantine)
+	r.RegisterWorkflow(workflows.Backfill)
+	r.RegisterActivity(set)
+}
+
+func channels(c config.Config, logger *slog.Logger) (alerting.Notifier, error) {
+	all := []alerting.Notifier{alertlog.New(logger)}
+	if c.Webhook.URL != "" {
+		hook, err := webhook.New(c.Webhook)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, hook)
+	}
+	return alerting.NewRouter(all...), nil
+}
+
+func newLogger(level string) *slog.Logger {
+	var l slog.Level
+	if err := l.UnmarshalText([]byte(level)); err != nil {
+		l = slog.LevelInfo // FromEnv has checked it
+	}
+	return slog.New(slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{Level: l}))
+}
