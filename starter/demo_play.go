@@ -1,0 +1,297 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/sdk/client"
+
+	"github.com/autonomous-data-pipeline/adp/internal/fakekafka"
+	"github.com/autonomous-data-pipeline/adp/ops"
+	"github.com/autonomous-data-pipeline/adp/pipeline"
+	"github.com/autonomous-data-pipeline/adp/workflows"
+)
+
+// scenario is one batch of the demo, with what the matrix makes of it.
+type scenario struct {
+	title      string
+	preset     string // of package generator
+	outage     bool   // the broker is down while it runs
+	conditions []string
+	actions    []string
+	outcome    pipeline.Outcome
+	kept       float64 // share that stays in quarantine
+	held       bool
+}
+
+func scenarios() []scenario {
+	return []scenario{
+		{title: "healthy", preset: "healthy", conditions: []string{"healthy"}, outcome: pipeline.Succeeded},
+		{title: "a new nullable field in 2%", preset: "additive-drift", conditions: []string{"schema_drift_additive"}, actions: []string{"remap"}, outcome: pipeline.Remediated},
+		{title: "age becomes a string in 30%", preset: "type-drift", conditions: []string{"schema_drift_breaking"}, actions: []string{"quarantine", "escalate"}, outcome: pipeline.Remediated, kept: 0.3},
+		{title: "required email missing in 10%", preset: "missing-field", conditions: []string{"schema_drift_breaking"}, actions: []string{"quarantine", "escalate"}, outcome: pipeline.Remediated, kept: 0.1},
+		{title: "8% late", preset: "late-minor", conditions: []string{"late_arrivals_minor"}, actions: []string{"retrigger"}, outcome: pipeline.Succeeded},
+		{title: "22% late", preset: "late-major", conditions: []string{"late_arrivals_major"}, actions: []string{"escalate"}, outcome: pipeline.Succeeded},
+		{title: "bad data in 2%", preset: "bad-minor", conditions: []string{"dq_failures_minor"}, actions: []string{"log"}, outcome: pipeline.Succeeded},
+		{title: "bad data in one country", preset: "bad-localized", conditions: []string{"dq_failures_localized"}, actions: []string{"quarantine", "notify"}, outcome: pipeline.Remediated, kept: 0.04},
+		{title: "bad data in 9% everywhere", preset: "bad-major", conditions: []string{"dq_failures_major"}, actions: []string{"escalate"}, outcome: pipeline.Held, held: true},
+		{title: "a job that fails three times", preset: "healthy", outage: true, conditions: []string{"repeated_failures"}, actions: []string{"escalate"}, outcome: pipeline.Failed},
+		{title: "malformed bytes in 1%", preset: "malformed", conditions: []string{"dq_failures_minor"}, actions: []string{"log"}, outcome: pipeline.Succeeded, kept: 0.01},
+	}
+}
+
+// played is a scenario's row in the table.
+type played struct {
+	scenario scenario
+	report   pipeline.RunReport // of the run that decided
+	loaded   pipeline.Records   // of the run that got the batch in
+	took     time.Duration
+	problems []string
+}
+
+// play runs every scenario, prints the table, and counts those whose outcome
+// isn't the matrix's.
+func (s *stack) play(ctx context.Context, events int) (failed int, err error) {
+	a := s.app
+	a.say("playing %d scenarios, a batch of %d events each; watch them: %s\n", len(scenarios()), events, s.config.Temporal.WebUI)
+	var rows []played
+	for i, sc := range scenarios() {
+		a.say("  %2d/%d  %s", i+1, len(scenarios()), sc.title)
+		row, err := s.playOne(ctx, sc, events)
+		if err != nil {
+			return 0, fmt.Errorf("scenario %q: %w", sc.title, err)
+		}
+		rows = append(rows, row)
+	}
+	s.printPlayed(rows)
+	for _, r := range rows {
+		if len(r.problems) > 0 {
+			failed++
+		}
+	}
+	if err := s.afterwards(ctx, rows); err != nil {
+		return failed, err
+	}
+	account, err := a.verify(ctx, demoPipeline)
+	if err != nil {
+		return failed, err
+	}
+	a.printAccount(demoPipeline, account)
+	if !account.Balanced() {
+		failed++
+	}
+	return failed, nil
+}
+
+func (s *stack) playOne(ctx context.Context, sc scenario, events int) (played, error) {
+	row := played{scenario: sc}
+	if err := s.produce(ctx, sc.preset, events); err != nil {
+		return row, err
+	}
+	started := time.Now()
+	if sc.outage {
+		err := s.playOutage(ctx, &row, started, int64(events))
+		return row, err
+	}
+	report, err := s.runOnce(ctx, pipeline.RunRequest{Pipeline: demoPipeline})
+	if err != nil {
+		return row, err
+	}
+	row.report, row.loaded, row.took = report, report.Records, time.Since(started)
+	row.check(int64(events))
+	return row, s.waitForChain(ctx, report.RunID)
+}
+
+// playOutage stops the broker until three runs in a row have failed, then
+// starts it again: the batch that nobody could read loads.
+func (s *stack) playOutage(ctx context.Context, row *played, started time.Time, events int64) error {
+	port, dir := s.kafka.Port(), s.config.DataDir+"/kafka"
+	s.kafka.Stop()
+	report, err := s.runOnce(ctx, pipeline.RunRequest{Pipeline: demoPipeline})
+	for err == nil && slices.Contains(report.Actions, "retrigger") {
+		report, err = s.reportOf(ctx, "run/"+demoPipeline+"/after/"+report.RunID)
+	}
+	if err != nil {
+		return err
+	}
+	row.report, row.took = report, time.Since(started)
+	if s.kafka, err = fakekafka.Start(fakekafka.Config{Port: port, Dir: dir}); err != nil {
+		return err
+	}
+	recovered, err := s.runOnce(ctx, pipeline.RunRequest{Pipeline: demoPipeline})
+	if err != nil {
+		return err
+	}
+	row.loaded = recovered.Records
+	if recovered.Outcome != pipeline.Succeeded {
+		row.problems = append(row.problems, fmt.Sprintf("the run after the outage ended as %s, want succeeded", recovered.Outcome))
+	}
+	if report.ConsecutiveFailures != 3 {
+		row.problems = append(row.problems, fmt.Sprintf("%d failures in a row, want 3", report.ConsecutiveFailures))
+	}
+	row.check(events)
+	return nil
+}
+
+func (s *stack) runOnce(ctx context.Context, req pipeline.RunRequest) (pipeline.RunReport, error) {
+	run, err := s.client.ExecuteWorkflow(ctx, client.StartWorkflowOptions{
+		ID: "run/" + demoPipeline + "/demo/" + uuid.NewString()[:8], TaskQueue: s.config.Temporal.TaskQueue,
+	}, workflows.PipelineRun, req)
+	if err != nil {
+		return pipeline.RunReport{}, err
+	}
+	return finished(waitForReport(ctx, run))
+}
+
+func (s *stack) reportOf(ctx context.Context, workflowID string) (pipeline.RunReport, error) {
+	return finished(waitForReport(ctx, s.client.GetWorkflow(ctx, workflowID, "")))
+}
+
+// finished takes a failed run for an answer: it has a report too.
+func finished(r pipeline.RunReport, err error) (pipeline.RunReport, error) {
+	if err != nil && r.RunID != "" {
+		return r, nil
+	}
+	return r, err
+}
+
+// waitForChain waits for the run that this one retriggered, if any, so that it
+// takes nothing of the next scenario's batch.
+func (s *stack) waitForChain(ctx context.Context, runID string) error {
+	_, err := s.reportOf(ctx, "run/"+demoPipeline+"/after/"+runID)
+	var none *serviceerror.NotFound
+	if errors.As(err, &none) {
+		return nil
+	}
+	return err
+}
+
+// check holds the outcome against the matrix's.
+func (r *played) check(events int64) {
+	want := func(what string, got, want any) {
+		if fmt.Sprint(got) != fmt.Sprint(want) {
+			r.problems = append(r.problems, fmt.Sprintf("%s is %v, want %v", what, got, want))
+		}
+	}
+	kept := int64(float64(events)*r.scenario.kept + 0.5)
+	want("conditions", r.report.Conditions, r.scenario.conditions)
+	want("actions", r.report.Actions, r.scenario.actions)
+	want("outcome", r.report.Outcome, r.scenario.outcome)
+	want("read", r.loaded.Read, events)
+	want("quarantined", r.loaded.Quarantined, kept)
+	if r.scenario.held {
+		want("held", r.loaded.Held, events)
+	} else {
+		want("loaded", r.loaded.Loaded, events-kept)
+	}
+	if !r.loaded.Conserved() {
+		r.problems = append(r.problems, fmt.Sprintf("records are not conserved: %+v", r.loaded))
+	}
+}
+
+func (s *stack) printPlayed(rows []played) {
+	a := s.app
+	lines := make([]string, 0, len(rows))
+	for _, r := range rows {
+		rec := r.loaded
+		verdict := "as the matrix says"
+		if len(r.problems) > 0 {
+			verdict = "WRONG"
+		}
+		lines = append(lines, fmt.Sprintf("%s\t%s\t%s\t%s\t%d = %d + %d + %d\t%s\t%s", r.scenario.title, findings(r.report),
+			orDash(strings.Join(r.report.Conditions, ", ")), orDash(strings.Join(r.report.Actions, ", ")),
+			rec.Read, rec.Loaded, rec.Quarantined, rec.Held, r.took.Round(10*time.Millisecond), verdict))
+	}
+	a.say("")
+	a.table("SCENARIO\tFINDINGS\tCONDITIONS\tACTIONS\tREAD = LOADED + QUARANTINED + HELD\tTIME\tOUTCOME", lines)
+	a.say("\nruns in the Web UI:")
+	for _, r := range rows {
+		a.say("  %-30s %s", r.scenario.title, runLink(s.config.Temporal, r.report.WorkflowID, r.report.RunID))
+		for _, p := range r.problems {
+			a.say("    WRONG: %s", p)
+		}
+	}
+	a.say("")
+}
+
+// findings are a report's, in a few words.
+func findings(r pipeline.RunReport) string {
+	var out []string
+	for _, d := range r.Drift {
+		out = append(out, fmt.Sprintf("%s %s %.3g%%", d.Kind, d.Field, 100*d.Share))
+	}
+	if r.Late.Count > 0 {
+		out = append(out, fmt.Sprintf("late %.3g%%", 100*r.Late.Share))
+	}
+	if r.Quality.Failed > 0 {
+		out = append(out, fmt.Sprintf("failing %.3g%%", 100*r.Quality.Share))
+	}
+	if r.Failure != nil {
+		out = append(out, fmt.Sprintf("%d failed runs in a row", r.ConsecutiveFailures))
+	}
+	if len(out) == 0 {
+		return "none"
+	}
+	return strings.Join(out, ", ")
+}
+
+// afterwards answers the held batch's escalation, and leaves the others to the
+// person, with the schedule that the failed runs paused.
+func (s *stack) afterwards(ctx context.Context, rows []played) error {
+	for _, r := range rows {
+		if r.scenario.held && r.report.Incident != "" {
+			s.app.say("answering incident %s (%s) by itself: release", r.report.Incident, r.scenario.title)
+			return s.app.answer(ctx, r.report.Incident, pipeline.Answer{
+				Resolution: pipeline.Release, By: "demo", Comment: "answered by the demo",
+			})
+		}
+	}
+	return nil
+}
+
+// pausing finds the open incident that paused the schedule.
+func (s *stack) pausing(ctx context.Context) (string, error) {
+	store, err := s.app.ops(ctx)
+	if err != nil {
+		return "", err
+	}
+	open, err := store.Incidents(ctx, ops.IncidentQuery{Pipeline: demoPipeline, Unresolved: true})
+	if err != nil {
+		return "", err
+	}
+	for _, i := range open {
+		if strings.Contains(i.Cause, "repeated_failures") {
+			return i.ID, nil
+		}
+	}
+	return "INCIDENT", nil
+}
+
+// sayNext tells what to try.
+func (s *stack) sayNext(ctx context.Context) error {
+	a := s.app
+	incident, err := s.pausing(ctx)
+	if err != nil {
+		return err
+	}
+	a.say(`
+everything is up; try, in another terminal:
+  %s                        Temporal's Web UI: runs, escalations, the schedule
+  bin/starter status
+  bin/starter incidents
+  bin/starter approve %s    it also resumes the schedule, which three failed runs have paused
+  bin/starter quarantine list
+  bin/starter verify
+  bin/starter run %s
+  temporal workflow start --task-queue %s --type PipelineRun --workflow-id run/%s/by-hand --input '{"pipeline":"%s"}'
+  temporal workflow signal --workflow-id escalation/%s/%s --name decide --input '{"resolution":"release","by":"me"}'
+Ctrl-C stops it; the data stays in %s (make reset-data clears it)`,
+		s.config.Temporal.WebUI, incident, demoPipeline, s.config.Temporal.TaskQueue, demoPipeline, demoPipeline, demoPipeline, incident, s.config.DataDir)
+	return nil
+}
