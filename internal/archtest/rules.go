@@ -1,0 +1,70 @@
+package archtest
+
+// domain are the packages that hold what the pipeline means, and all of their
+// sub-packages but the drivers.
+var domain = []string{"pipeline", "schemas", "source", "batch", "dq", "agent", "sink", "alerting"}
+
+// drivers are the packages that talk to something outside, each by one client
+// library.
+var drivers = []string{"source/kafka", "sink/parquet", "alerting/log", "alerting/webhook"}
+
+// testHelpers are packages for tests alone.
+var testHelpers = []string{"*/*test", "internal/archtest", "internal/realkafka"}
+
+const (
+	reasonDomain = "data reads downward; a domain package knows its own words and those below"
+	reasonDriver = "a driver knows its parent's contract and one client library, not other packages of the pipeline"
+	reasonSuite  = "a contract's test suite knows the contract, not one driver"
+)
+
+// TheRules are the import rules of this tree.
+var TheRules = Rules{
+	Allow: []Allow{
+		{"pipeline", nil, "pipeline holds the words that all share, so it knows none of them"},
+		{"schemas", []string{"pipeline"}, reasonDomain},
+		{"dq", []string{"pipeline", "schemas"}, reasonDomain},
+		{"source", []string{"pipeline", "schemas"}, reasonDomain},
+		{"sink", []string{"pipeline", "schemas"}, reasonDomain},
+		{"alerting", []string{"pipeline", "schemas"}, reasonDomain},
+		{"agent", []string{"pipeline", "schemas", "dq"}, reasonDomain},
+		{"batch", []string{"pipeline", "schemas", "dq", "source"}, reasonDomain},
+
+		{"source/*test", []string{"pipeline", "schemas", "source"}, reasonSuite},
+		{"sink/*test", []string{"pipeline", "schemas", "sink"}, reasonSuite},
+		{"alerting/*test", []string{"pipeline", "schemas", "alerting"}, reasonSuite},
+		{"agent/*test", []string{"pipeline", "schemas", "dq", "agent"}, reasonSuite},
+		{"batch/*test", []string{"pipeline", "schemas", "dq", "source", "batch"}, reasonSuite},
+
+		{"source/*", []string{"pipeline", "schemas", "source"}, reasonDriver},
+		{"sink/*", []string{"pipeline", "schemas", "sink"}, reasonDriver},
+		{"alerting/*", []string{"pipeline", "schemas", "alerting"}, reasonDriver},
+
+		{"ops", []string{"pipeline", "schemas", "agent"}, "the operations store keeps the domain's words; who asks it is above"},
+		{"workflows", []string{"pipeline", "schemas", "dq", "agent"}, "workflows put steps in order: they know types, never the code that does I/O"},
+		{"activities", append([]string{"ops"}, domain...), "activities are shells over the domain; which driver is behind an interface is config's to say"},
+		{"config", append([]string{"activities", "*/*"}, domain...), "config composes packages' own settings and builds the drivers that activities.Catalog asks for"},
+		{"generator", []string{"pipeline", "schemas"}, "the generator makes events from a schema; who sends them is above"},
+		{"starter", append([]string{"config", "generator", "ops", "workflows", "internal/*", "*/*"}, domain...), "the command line starts and asks workflows; it doesn't run activities"},
+		{"worker", append([]string{"activities", "config", "ops", "workflows", "internal/*", "*/*"}, domain...), "the worker wires everything but the command line's generator"},
+
+		{"internal/temporal", []string{"pipeline", "config", "workflows"}, "it connects programs to Temporal and schedules workflows"},
+		{"internal/fakekafka", []string{"pipeline"}, "it is a broker, which knows no pipeline"},
+		{"internal/realkafka", nil, "it is a broker for tests, which knows no pipeline"},
+		{"internal/realkafka", []string{"pipeline", "internal/devstack"}, "it is a broker, which knows no pipeline"},
+		{"internal/devstack", []string{"pipeline"}, "it starts programs, whichever they are"},
+		{"internal/archtest", nil, "it reads the tree, and is no part of it"},
+	},
+	Bans: []Ban{
+		{[]string{"pipeline"}, nil, []string{"*.*/...", "net/...", "os/...", "syscall"}, "the shared words do no I/O and bring no dependency"},
+		{domain, nil, []string{"go.temporal.io/..."}, "the domain must run and be tested without Temporal"},
+		{drivers, nil, []string{"go.temporal.io/..."}, "drivers serve the command line too, without Temporal"},
+		{domain, nil, []string{"github.com/twmb/franz-go/...", "modernc.org/...", "database/sql/...", "github.com/spf13/...", "github.com/xitongsys/..."}, "client libraries stay in drivers, so that another one can take their place"},
+		{[]string{"*", "*/*"}, []string{"config", "worker", "internal/*"}, drivers, "drivers are chosen by settings: only config and worker may name one"},
+		{[]string{"workflows"}, nil, []string{"activities", "os/...", "net/...", "math/rand/...", "go.temporal.io/sdk/activity", "go.temporal.io/sdk/client", "go.temporal.io/sdk/worker"}, "workflow code is replayed: it must be deterministic, and calls activities by name"},
+		{[]string{"activities", "ops", "config", "generator"}, nil, []string{"go.temporal.io/sdk/client", "go.temporal.io/sdk/worker", "go.temporal.io/sdk/workflow"}, "only the programs talk to the Temporal service"},
+		{[]string{"ops", "config", "generator"}, nil, []string{"go.temporal.io/sdk/activity", "go.temporal.io/sdk/temporal"}, "they serve the command line too, without Temporal"},
+		{[]string{"*", "*/*"}, testHelpers, append([]string{"testing/...", "github.com/stretchr/testify/..."}, testHelpers...), "what tests need stays out of the programs"},
+		{[]string{"*", "*/*"}, []string{"starter", "worker", "internal/*"}, []string{"internal/*"}, "internal/ serves the programs; packages that others may build on don't need it"},
+		{[]string{"*", "*/*"}, nil, []string{"worker", "starter"}, "a program is nobody's library"},
+	},
+}
