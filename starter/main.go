@@ -79,10 +79,28 @@ Exit codes: 0 done, 1 it didn't work, 2 the command line or a setting is wrong,
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{err} })
 	root.PersistentFlags().BoolVar(&a.json, "json", false, "print JSON, for scripts")
+	root.Args, root.RunE = cobra.NoArgs, func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
 	root.AddCommand(
 		a.runCommand(), a.backfillCommand(), a.statusCommand(), a.historyCommand(), a.scheduleCommand(),
 		a.approveCommand(), a.rejectCommand(), a.resolveCommand(), a.incidentsCommand(), a.quarantineCommand(),
 		a.decideCommand(), a.verifyCommand(), a.generateCommand(), a.lintCommand(), a.auditCommand(), a.demoCommand(),
 	)
+	usageErrors(root)
 	return root
+}
+
+// usageErrors makes a wrong number of arguments, or an unknown command, a
+// matter of the command line, for the exit code.
+func usageErrors(cmd *cobra.Command) {
+	if check := cmd.Args; check != nil {
+		cmd.Args = func(c *cobra.Command, args []string) error {
+			if err := check(c, args); err != nil {
+				return &usageError{fmt.Errorf("%w (see %s --help)", err, c.CommandPath())}
+			}
+			return nil
+		}
+	}
+	for _, sub := range cmd.Commands() {
+		usageErrors(sub)
+	}
 }

@@ -1,0 +1,92 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/autonomous-data-pipeline/adp/agent"
+)
+
+// starter runs a command line in the project's folder, with nothing set but
+// what is given.
+func starter(t *testing.T, vars map[string]string, args ...string) (out, errOut string, code int) {
+	t.Helper()
+	var o, e bytes.Buffer
+	code = execute(t.Context(), args, func(key string) string { return vars[key] }, &o, &e)
+	return o.String(), e.String(), code
+}
+
+func TestExitCodesMeanSomething(t *testing.T) {
+	t.Chdir("..")
+	dir := t.TempDir()
+	report := filepath.Join(dir, "report.json")
+	require.NoError(t, os.WriteFile(report, []byte(`{"pipeline":"p","records":{"read":1000},"late":{"count":150}}`), 0o600))
+	broken := filepath.Join(dir, "broken.json")
+	require.NoError(t, os.WriteFile(broken, []byte(`<html>`), 0o600))
+	tests := map[string]struct {
+		args []string
+		code int
+		says string
+	}{
+		"help":                                   {[]string{"--help"}, 0, "Exit codes"},
+		"a command that there isn't":             {[]string{"nonsense"}, 2, "unknown command"},
+		"an unknown flag":                        {[]string{"run", "--nonsense"}, 2, "unknown flag"},
+		"too many arguments":                     {[]string{"approve", "a", "b"}, 2, "accepts 1 arg"},
+		"nothing to decide on":                   {[]string{"decide"}, 2, "--run-report"},
+		"a decision":                             {[]string{"decide", "--run-report", report}, 0, "late_arrivals_major"},
+		"a report that is none":                  {[]string{"decide", "--run-report", broken}, 1, "read the run report"},
+		"a report that isn't there":              {[]string{"decide", "--run-report", filepath.Join(dir, "no")}, 2, "no such file"},
+		"a sound pipeline":                       {[]string{"lint"}, 0, "customers: ok"},
+		"a pipeline that nobody declared":        {[]string{"lint", "orders"}, 3, "known: customers"},
+		"a run of a pipeline that nobody serves": {[]string{"run", "customers"}, 1, "TEMPORAL_ADDRESS"},
+		"shell completion":                       {[]string{"completion", "bash"}, 0, "__start_starter"},
+		"events":                                 {[]string{"generate", "--stdout", "-n", "3"}, 0, `"customer_id"`},
+		"a mix that there isn't":                 {[]string{"generate", "--stdout", "--preset", "x"}, 2, "is none of healthy"},
+	}
+	for name, tc := range tests {
+		t.Run(name, func(t *testing.T) {
+			out, errOut, code := starter(t, map[string]string{"TEMPORAL_ADDRESS": "127.0.0.1:1", "DATA_DIR": dir}, tc.args...)
+			require.Equal(t, tc.code, code, out+errOut)
+			require.Contains(t, out+errOut, tc.says)
+		})
+	}
+}
+
+func TestDecideTouchesNothingAndTakesThePipelinesPolicy(t *testing.T) {
+	t.Chdir("..")
+	dir := t.TempDir()
+	report := filepath.Join(dir, "report.json")
+	require.NoError(t, os.WriteFile(report, []byte(`{"pipeline":"p","records":{"read":1000},"late":{"count":150}}`), 0o600))
+	policy := filepath.Join(dir, "p.yml")
+	require.NoError(t, os.WriteFile(policy, []byte("name: p\npolicy: {late_major: 0.3}\n"), 0o600))
+	data := filepath.Join(dir, "data")
+	for file, want := range map[string]agent.Condition{"": agent.LateArrivalsMajor, policy: agent.LateArrivalsMinor} {
+		out, errOut, code := starter(t, map[string]string{"DATA_DIR": data}, "decide", "--run-report", report, "--pipeline", file, "--json")
+		require.Zero(t, code, errOut)
+		var d agent.Decision
+		require.NoError(t, json.Unmarshal([]byte(out), &d))
+		require.Equal(t, want, d.Conditions[0].Name)
+	}
+	require.NoDirExists(t, data)
+}
+
+func TestEventsAreTheSameForTheSameSeed(t *testing.T) {
+	args := []string{"generate", "--stdout", "-n", "50", "--seed", "7", "--start", "2026-11-23T00:00:00Z", "--bad", "0.2"}
+	first, _, code := starter(t, nil, args...)
+	require.Zero(t, code)
+	second, _, _ := starter(t, nil, args...)
+	require.Equal(t, first, second)
+	valid := 0
+	for line := range strings.Lines(first) {
+		if json.Valid([]byte(line)) {
+			valid++
+		}
+	}
+	require.Equal(t, 50, valid)
+}
