@@ -31,6 +31,59 @@ func (s *Set) settle(ctx context.Context, req pipeline.SettleRequest) (pipeline.
 	if err != nil {
 		return pipeline.Settled{}, err
 	}
+	total, err := s.settleBatch(ctx, d, req)
+	if err != nil || req.Incident == "" {
+		return total, err
+	}
+	joined, err := s.joined(ctx, req)
+	if err != nil {
+		return total, err
+	}
+	for _, id := range joined {
+		one := req
+		one.BatchID, one.ID = id, req.ID+"-"+id
+		done, err := s.settleBatch(ctx, d, one)
+		if err != nil {
+			return total, err
+		}
+		total = add(total, done)
+	}
+	return total, nil
+}
+
+// joined lists the batches of the runs that joined an incident after the one
+// that opened it.
+func (s *Set) joined(ctx context.Context, req pipeline.SettleRequest) ([]string, error) {
+	inc, err := s.Ops.Incident(ctx, req.Incident)
+	if err != nil {
+		return nil, err
+	}
+	var out []string
+	for _, e := range inc.Timeline {
+		if e.RunID == "" || e.RunID == inc.RunID {
+			continue
+		}
+		run, err := s.Ops.Run(ctx, e.RunID)
+		if err != nil {
+			return nil, err
+		}
+		if run.Failure == nil && run.BatchID != "" && run.BatchID != req.BatchID {
+			out = append(out, run.BatchID)
+		}
+	}
+	return out, nil
+}
+
+func add(a, b pipeline.Settled) pipeline.Settled {
+	a.Records.Read += b.Records.Read
+	a.Records.Loaded += b.Records.Loaded
+	a.Records.Quarantined += b.Records.Quarantined
+	a.Moved, a.Kept = a.Moved+b.Moved, a.Kept+b.Kept
+	a.Problems = append(a.Problems, b.Problems...)
+	return a
+}
+
+func (s *Set) settleBatch(ctx context.Context, d *Dataset, req pipeline.SettleRequest) (pipeline.Settled, error) {
 	entry, ok, err := findEntry(ctx, d.Sink, req.BatchID)
 	if err != nil {
 		return pipeline.Settled{}, err

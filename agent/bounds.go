@@ -157,7 +157,24 @@ func merge(a, o Args) Args {
 // answered.
 func (b *bounds) escalate(args Args, reason string) {
 	args.Cause = string(b.condition)
+	if b.condition == SchemaDriftBreaking {
+		// Another field is another cause: it has its own people and its own cure.
+		args.Cause += "/" + b.driftCause()
+	}
 	b.act(Escalate, args, reason)
+}
+
+// maxCause bounds what data's own names may add to a cause.
+const maxCause = 200
+
+func (b *bounds) driftCause() string {
+	_, breaking := b.policy.drift(b.facts)
+	fields := make([]string, 0, len(breaking))
+	for _, d := range breaking {
+		fields = append(fields, string(d.Kind)+":"+d.Field)
+	}
+	slices.Sort(fields)
+	return clip(strings.ReplaceAll(strings.Join(slices.Compact(fields), ","), "+", " "), maxCause)
 }
 
 // cause completes the default escalation's cause with the pipeline's name. An

@@ -367,10 +367,10 @@ func TestEscalationSaysWhy(t *testing.T) {
 		"the cause is pipeline and condition": {
 			agent.DefaultPolicy(), seen(1000, late(150)), "customers/late_arrivals_major", []string{"15% of the records are late"}},
 		"several conditions are one cause": {
-			agent.DefaultPolicy(), seen(1000, retyped("age", 10), gap(0, 7)), "customers/schema_drift_breaking+source_gap",
+			agent.DefaultPolicy(), seen(1000, retyped("age", 10), gap(0, 7)), "customers/schema_drift_breaking/type_changed:age+source_gap",
 			[]string{`"age"`, "7 offsets"}},
 		"a condition that escalates twice is named once": {
-			agent.DefaultPolicy(), seen(1000, retyped("age", 600)), "customers/schema_drift_breaking",
+			agent.DefaultPolicy(), seen(1000, retyped("age", 600)), "customers/schema_drift_breaking/type_changed:age",
 			[]string{"60% of the batch", "policy.quarantine_max_share (50%)"}},
 		"the kill switch": {
 			kill, seen(100, added("tier", 10)), "customers/schema_drift_additive", []string{"policy.kill_switch is on", `"tier"`}},

@@ -246,6 +246,7 @@ type SettleRequest struct {
 	ID       string `json:"id"` // makes a repeat harmless
 	Pipeline string `json:"pipeline"`
 	BatchID  string `json:"batch_id"`
+	Incident string `json:"incident,omitempty"` // the batches of all runs that joined it are settled too
 	Answer   Answer `json:"answer"`
 }
 

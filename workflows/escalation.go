@@ -194,7 +194,7 @@ func (e *escalation) carryOut(ctx workflow.Context, a pipeline.Answer) (bool, er
 	res := pipeline.Resolution{Incident: e.Incident.ID, Resolution: a.Resolution, By: a.By, Comment: a.Comment}
 	if e.Incident.BatchID != "" && a.Resolution != pipeline.Expired && a.Resolution != pipeline.Close {
 		s, err := settle.call(long(ctx, settleLimits), a.Resolution+" by "+a.By, pipeline.SettleRequest{
-			ID: e.Incident.ID, Pipeline: e.Incident.Pipeline, BatchID: e.Incident.BatchID, Answer: a,
+			ID: e.Incident.ID, Pipeline: e.Incident.Pipeline, BatchID: e.Incident.BatchID, Incident: e.Incident.ID, Answer: a,
 		})
 		if temporal.IsCanceledError(err) {
 			return true, err

@@ -210,3 +210,23 @@ func TestABackfillLoadsWhatTheTableLacks(t *testing.T) {
 	require.Equal(t, pipeline.Idle, report.Outcome, "nothing is loaded twice")
 	require.Equal(t, int64(15_000), s.verify().Table)
 }
+
+// The same drift in two batches is one incident, and one answer mends both;
+// another field's drift is another incident.
+func TestOneAnswerSettlesEveryBatchOfAnIncident(t *testing.T) {
+	s := start(t, "")
+	var incidents []string
+	for _, preset := range []string{"type-drift", "type-drift", "missing-field"} {
+		s.produce(t, preset, 5_000)
+		incidents = append(incidents, s.run().Incident)
+	}
+	require.Equal(t, incidents[0], incidents[1])
+	require.NotEqual(t, incidents[0], incidents[2])
+	require.Equal(t, int64(3_500), s.verify().Quarantine)
+	var res pipeline.Resolution
+	s.ask(&res, "resolve", incidents[0], "--resolution", "replay", "--mapping", `{"cast":{"age":"long"}}`, "--by", "ana")
+	require.Equal(t, int64(3_000), res.Records.Loaded)
+	account := s.verify()
+	require.Equal(t, int64(500), account.Quarantine)
+	require.Equal(t, int64(14_500), account.Table)
+}
