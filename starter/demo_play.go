@@ -59,6 +59,9 @@ type played struct {
 // isn't the matrix's.
 func (s *stack) play(ctx context.Context, events int) (failed int, err error) {
 	a := s.app
+	if err := s.catchUp(ctx); err != nil {
+		return 0, err
+	}
 	a.say("playing %d scenarios, a batch of %d events each; watch them: %s\n", len(scenarios()), events, s.config.Temporal.WebUI)
 	var rows []played
 	for i, sc := range scenarios() {
@@ -87,6 +90,22 @@ func (s *stack) play(ctx context.Context, events int) (failed int, err error) {
 		failed++
 	}
 	return failed, nil
+}
+
+// catchUp loads what an earlier demo left in the topic, so that each scenario
+// is a batch by itself.
+func (s *stack) catchUp(ctx context.Context) error {
+	report, err := s.runOnce(ctx, pipeline.RunRequest{Pipeline: demoPipeline})
+	if err != nil {
+		return err
+	}
+	if report.Failure != nil {
+		return fmt.Errorf("catch up with the topic: stage %s failed: %s", report.Failure.Stage, report.Failure.Error)
+	}
+	if n := report.Records.Read; n > 0 {
+		s.app.say("caught up with %d events that an earlier demo had left: %s", n, report.Outcome)
+	}
+	return s.waitForChain(ctx, report.RunID)
 }
 
 func (s *stack) playOne(ctx context.Context, sc scenario, events int) (played, error) {

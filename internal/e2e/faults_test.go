@@ -62,7 +62,7 @@ func TestEveryFaultNamesItsSetting(t *testing.T) {
 				require.NotEqual(t, string(b), bad)
 				require.NoError(t, os.WriteFile(rules, []byte(bad), 0o600))
 				return func() { require.NoError(t, os.WriteFile(rules, b, 0o600)) }
-			}, pipeline.Misconfigured, []string{"quality.rules", "dq_rules.yml", "line 16"},
+			}, pipeline.Misconfigured, []string{"quality.rules", "dq_rules.yml", "lookaround", "line "},
 		},
 		"a full disk": {
 			fullDisk, pipeline.Transient, []string{"space"},
