@@ -32,6 +32,7 @@ type fake struct {
 	validated pipeline.Validated
 	settled   func(pipeline.SettleRequest) (pipeline.Settled, error)
 	joined    bool
+	opening   func() error // why no incident can be opened; nil opens it
 }
 
 func (f *fake) saw(call string) {
@@ -144,6 +145,11 @@ func (f *fake) activities() map[string]any {
 		},
 		string(openIncident): func(_ context.Context, r agent.IncidentRequest) (pipeline.Incident, error) {
 			f.saw("OpenIncident")
+			if f.opening != nil {
+				if err := f.opening(); err != nil {
+					return pipeline.Incident{}, err
+				}
+			}
 			e, _ := r.Decision.Find(agent.Escalate)
 			return pipeline.Incident{ID: "inc1", Pipeline: r.Run.Pipeline, BatchID: r.Report.BatchID, Hold: e.Args.Hold,
 				Paused: e.Args.PauseSchedule, Joined: f.joined, RemindS: 3600, TimeLimitS: 86400}, nil

@@ -43,6 +43,14 @@ func (r *runner) finish(ctx workflow.Context, cause error) (pipeline.RunReport, 
 	return r.report, nil
 }
 
+// after are the options of what follows the load.
+func (r *runner) after(ctx workflow.Context) workflow.Context {
+	if r.committed != nil {
+		return patient(ctx)
+	}
+	return short(ctx)
+}
+
 // fail asks what to do about the failure. If even that can't be answered, the
 // run still reports.
 func (r *runner) fail(ctx workflow.Context, cause error) {
@@ -99,7 +107,7 @@ func (r *runner) escalate(ctx workflow.Context) error {
 		return nil
 	}
 	r.at(ctx, "escalate")
-	inc, err := openIncident.call(short(ctx), r.decision.Summary,
+	inc, err := openIncident.call(r.after(ctx), r.decision.Summary,
 		agent.IncidentRequest{Run: r.id, Report: r.report, Decision: *r.decision})
 	if err != nil {
 		return fmt.Errorf("open the incident: %w", err)
@@ -151,7 +159,7 @@ func (r *runner) publish(ctx workflow.Context) error {
 	if r.committed != nil {
 		req.Checkpoint = r.committed.Checkpoint
 	}
-	_, err = report.call(short(ctx), string(r.report.Outcome), req)
+	_, err = report.call(r.after(ctx), string(r.report.Outcome), req)
 	return err
 }
 

@@ -6,7 +6,6 @@ import (
 	"strings"
 	"time"
 
-	enums "go.temporal.io/api/enums/v1"
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
 
@@ -341,68 +340,6 @@ func added(drift []pipeline.Drift, fields []string) []pipeline.Drift {
 	return out
 }
 
-func (r *runner) load(ctx workflow.Context) error {
-	err := r.stage(ctx, "load", func(s *pipeline.Stage) error {
-		l, err := load.call(long(ctx, r.plan.Limits), r.plan.Batch.ID,
-			pipeline.LoadRequest{Run: r.id, Plan: r.plan, Staged: r.staged, Choice: choice(*r.decision)})
-		if err != nil {
-			return err
-		}
-		r.committed = &l
-		r.report.Records = l.Records
-		s.Records, s.Bytes = l.Records.Loaded, l.Bytes
-		return nil
-	})
-	switch {
-	case err == nil:
-		return nil
-	case kindOf(err) == pipeline.Superseded:
-		r.superseded = true
-		return nil
-	}
-	return &stageError{"load", err}
-}
-
-// choice turns the decision into what stays out of the table.
-func choice(d agent.Decision) pipeline.Choice {
-	var c pipeline.Choice
-	if e, ok := d.Find(agent.Escalate); ok {
-		c.Hold = e.Args.Hold
-	}
-	if q, ok := d.Find(agent.Quarantine); ok {
-		c.Column, c.Values = q.Args.Column, q.Args.Values
-	}
-	return c
-}
-
-// validate reads the table back. What doesn't match is taken out again, and
-// the run fails: the records are still in the topic.
-func (r *runner) validate(ctx workflow.Context) error {
-	if r.superseded {
-		return nil
-	}
-	var v pipeline.Validated
-	err := r.stage(ctx, "validate", func(s *pipeline.Stage) error {
-		var err error
-		v, err = validate.call(long(ctx, r.plan.Limits), r.plan.Batch.ID, pipeline.ValidateRequest{Run: r.id, Staged: r.staged})
-		s.Records = v.Rows + v.Rejects
-		return err
-	})
-	if err != nil {
-		return &stageError{"validate", err}
-	}
-	if len(v.Problems) == 0 {
-		return nil
-	}
-	reason := "validation found: " + strings.Join(v.Problems, "; ")
-	if _, err := rollback.call(short(ctx), reason, pipeline.RollbackRequest{Run: r.id, BatchID: r.plan.Batch.ID, Reason: reason}); err != nil {
-		return &stageError{"validate", fmt.Errorf("%s; taking the batch out again: %w", reason, err)}
-	}
-	r.committed = nil
-	return &stageError{"validate", temporal.NewNonRetryableApplicationError(
-		reason+"; the batch was taken out of the table again", string(pipeline.Bug), nil)}
-}
-
 // stage times a step and shows it.
 func (r *runner) stage(ctx workflow.Context, name string, do func(*pipeline.Stage) error) error {
 	r.at(ctx, name)
@@ -411,25 +348,4 @@ func (r *runner) stage(ctx workflow.Context, name string, do func(*pipeline.Stag
 	s.Ms = workflow.Now(ctx).Sub(s.StartedAt).Milliseconds()
 	r.report.Stages = append(r.report.Stages, s)
 	return err
-}
-
-// planning are the options of the plan step: a pipeline's own limits aren't
-// known yet, so they are short; a failed run is tried again as a whole.
-func planning(ctx workflow.Context) workflow.Context {
-	return workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
-		StartToCloseTimeout: 2 * time.Minute,
-		HeartbeatTimeout:    30 * time.Second,
-		RetryPolicy: &temporal.RetryPolicy{
-			InitialInterval: 500 * time.Millisecond, BackoffCoefficient: 2, MaximumInterval: 10 * time.Second, MaximumAttempts: 4,
-		},
-	})
-}
-
-// abandoned are the options of a child that must outlive this run.
-func abandoned(ctx workflow.Context, id string) workflow.Context {
-	return workflow.WithChildOptions(ctx, workflow.ChildWorkflowOptions{
-		WorkflowID:            id,
-		ParentClosePolicy:     enums.PARENT_CLOSE_POLICY_ABANDON,
-		WorkflowIDReusePolicy: enums.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE,
-	})
 }

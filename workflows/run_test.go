@@ -155,6 +155,26 @@ func TestAHeldBatchEndsTheRunAndLeavesTheAnswerToAnEscalation(t *testing.T) {
 	require.Equal(t, 1, f.count("OpenIncident"))
 }
 
+func TestAHeldBatchWaitsForItsIncidentHoweverLongItTakes(t *testing.T) {
+	f := &fake{
+		decided: func(agent.Request) agent.Decision {
+			return met(decision(agent.Planned{Action: agent.Escalate, Args: agent.Args{Hold: true}}), agent.DQFailuresMajor)
+		},
+		loaded: func(pipeline.LoadRequest) (pipeline.Loaded, error) {
+			return pipeline.Loaded{Records: pipeline.Records{Read: 1000, Held: 1000}}, nil
+		},
+	}
+	f.opening = func() error {
+		if f.count("OpenIncident") < 9 { // the test environment gives up after 10
+			return errors.New("the operations store is locked")
+		}
+		return nil
+	}
+	r, err := runOnce(t, f)
+	require.NoError(t, err)
+	require.Equal(t, "inc1", r.Incident)
+}
+
 func TestAJoinedIncidentStartsNoSecondEscalation(t *testing.T) {
 	f := &fake{joined: true, decided: func(agent.Request) agent.Decision {
 		return decision(agent.Planned{Action: agent.Escalate})

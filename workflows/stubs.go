@@ -4,8 +4,6 @@
 package workflows
 
 import (
-	"time"
-
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
 
@@ -70,28 +68,3 @@ var (
 	attrActions    = temporal.NewSearchAttributeKeyKeywordList("Actions")
 	attrAwaiting   = temporal.NewSearchAttributeKeyBool("AwaitingApproval")
 )
-
-// short are the options of an activity that only reads or writes a little.
-// Its retries must outlast a restart of what it talks to.
-func short(ctx workflow.Context) workflow.Context {
-	return workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
-		StartToCloseTimeout: time.Minute,
-		RetryPolicy: &temporal.RetryPolicy{
-			InitialInterval: time.Second, BackoffCoefficient: 2, MaximumInterval: 30 * time.Second, MaximumAttempts: 5,
-		},
-	})
-}
-
-// long are the options of an activity that goes over a batch, heartbeating.
-func long(ctx workflow.Context, l pipeline.Limits) workflow.Context {
-	return workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
-		StartToCloseTimeout: time.Duration(max(1, l.ShardTimeoutS)) * time.Second,
-		HeartbeatTimeout:    time.Duration(max(1, l.HeartbeatS)) * time.Second,
-		RetryPolicy: &temporal.RetryPolicy{
-			InitialInterval:    time.Duration(max(1, l.BackoffMs)) * time.Millisecond,
-			BackoffCoefficient: 2,
-			MaximumInterval:    time.Minute,
-			MaximumAttempts:    max(1, l.Attempts),
-		},
-	})
-}
