@@ -22,7 +22,7 @@ echo "go: downloading go.temporal.io/api v1.53.0" >&2
 echo "github.com/temporalio/cli/cmd/temporal" >&2
 printf '#!/bin/sh\necho "temporal version 0.0.0-DEV (Server 9.9.9, UI 1.0.0)"\n' > "$GOBIN/temporal"
 /bin/chmod +x "$GOBIN/temporal"`
-	badGo = `echo "go: downloading a v1" >&2; echo "go: github.com/temporalio/cli: dial tcp: lookup proxy.golang.org: no such host" >&2; exit 1`
+	badGo = `echo "go: downloading a v1" >&2; echo "go: github.com/temporalio/cli: dial tcp: lookup modules.example: no such host" >&2; exit 1`
 )
 
 // onPath makes PATH one folder that holds these scripts alone.
