@@ -85,6 +85,7 @@ func (a *app) start(ctx context.Context, id, name string, workflow, input any, w
 			a.say("started %s\n%s", run.GetID(), runLink(c.Temporal, run.GetID(), run.GetRunID()))
 		})
 	}
+	a.warnWithoutWorker(ctx, cl, c.Temporal)
 	report, err := waitForReport(ctx, run)
 	if report.RunID == "" {
 		return err
@@ -93,6 +94,14 @@ func (a *app) start(ctx context.Context, id, name string, workflow, input any, w
 		return perr
 	}
 	return err
+}
+
+// warnWithoutWorker says why nothing happens, if nobody works.
+func (a *app) warnWithoutWorker(ctx context.Context, cl client.Client, t config.Temporal) {
+	d, err := cl.DescribeTaskQueue(ctx, t.TaskQueue, enums.TASK_QUEUE_TYPE_WORKFLOW)
+	if err == nil && len(d.Pollers) == 0 {
+		fmt.Fprintf(a.err, "starter: no worker polls task queue %s; the run waits until one does (start bin/worker, or set TEMPORAL_TASK_QUEUE)\n", t.TaskQueue)
+	}
 }
 
 // waitForReport waits for a run's end. A failed run gives its report and its error.

@@ -3,6 +3,8 @@
 package e2e
 
 import (
+	"bufio"
+	"context"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -113,4 +115,22 @@ func TestLintReportsEveryProblemAtOnce(t *testing.T) {
 	for _, want := range []string{"policy.late_major", "quality.segments", "schema.event_time", "customers.yml:"} {
 		require.Contains(t, out, want)
 	}
+}
+
+func TestARunWithoutAWorkerSaysWhyNothingHappens(t *testing.T) {
+	s := start(t, "")
+	s.produce(t, "healthy", 1_000)
+	s.env = append(s.env, "TEMPORAL_TASK_QUEUE=nobody")
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	cmd := exec.CommandContext(ctx, filepath.Join(bin, "starter"), "run", "customers")
+	cmd.Dir, cmd.Env = s.dir, append(os.Environ(), s.env...)
+	out, err := cmd.StderrPipe()
+	require.NoError(t, err)
+	require.NoError(t, cmd.Start())
+	line, err := bufio.NewReader(out).ReadString('\n')
+	require.NoError(t, err)
+	require.Contains(t, line, "no worker polls task queue nobody")
+	cancel()
+	require.Error(t, cmd.Wait())
 }
