@@ -31,8 +31,12 @@ const versionLimit = 20 * time.Second
 // builds it into binDir, once, and tells out how far it is. That takes about
 // five minutes of CPU, a Go toolchain and the module proxy.
 func EnsureTemporal(ctx context.Context, binDir string, out io.Writer) (string, error) {
+	binDir, err := filepath.Abs(binDir) // go install takes nothing else
+	if err != nil {
+		return "", fmt.Errorf("find folder %s: %w", binDir, err)
+	}
 	// binDir may be on PATH too; what is in it must still be the pinned version.
-	if path, err := exec.LookPath("temporal"); err == nil && filepath.Dir(path) != filepath.Clean(binDir) {
+	if path, err := exec.LookPath("temporal"); err == nil && filepath.Dir(path) != binDir {
 		_, err := serverVersion(ctx, path)
 		if err == nil {
 			return path, nil
@@ -48,7 +52,7 @@ func EnsureTemporal(ctx context.Context, binDir string, out io.Writer) (string, 
 	if err := install(ctx, binDir, TemporalModule+"/cmd/temporal@"+TemporalVersion, out); err != nil {
 		return "", err
 	}
-	_, err := serverVersion(ctx, path)
+	_, err = serverVersion(ctx, path)
 	return path, err
 }
 

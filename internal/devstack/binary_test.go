@@ -55,6 +55,16 @@ func TestWithoutATemporalOneIsBuilt(t *testing.T) {
 	require.Contains(t, out.String(), "built "+path)
 }
 
+func TestAFolderMayBeRelative(t *testing.T) {
+	onPath(t, map[string]string{"go": `case "$GOBIN" in /*) ;; *) echo "cannot install, GOBIN must be an absolute path" >&2; exit 1 ;; esac
+` + goodGo})
+	t.Chdir(t.TempDir())
+	path, err := EnsureTemporal(t.Context(), "bin", &bytes.Buffer{})
+	require.NoError(t, err)
+	require.FileExists(t, filepath.Join("bin", "temporal"))
+	require.True(t, filepath.IsAbs(path))
+}
+
 func TestATemporalOfAnotherVersionInTheFolderIsBuiltAnewAlsoWhenTheFolderIsOnThePath(t *testing.T) {
 	bin := onPath(t, map[string]string{"temporal": goodTemporal, "go": goodGo})
 	var out bytes.Buffer
