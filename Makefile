@@ -98,10 +98,10 @@ fuzz: ## Run each fuzz target for FUZZTIME (20s)
 	done
 
 .PHONY: golden
-golden: ## Write golden files anew (tests with the flag -update); read the diff before you commit it
+golden: temporal ## Write golden files and saved histories anew (tests with the flag -update); read the diff before you commit it
 	@set -e; dirs=$$(grep -rlE 'flag\.Bool\("update"' --include='*_test.go' . | xargs -r -n1 dirname | sort -u); \
 	if [ -z "$$dirs" ]; then echo "no test has the flag -update"; exit 1; fi; \
-	set -x; $(GO) test -count=1 $$dirs -update; git status --short -- '*/testdata/*'
+	set -x; $(GO) test -count=1 -tags integration $$dirs -update; git status --short -- '*/testdata/*'
 
 .PHONY: fmt
 fmt: tools ## Format the Go files
