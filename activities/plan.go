@@ -8,6 +8,7 @@ import (
 	"github.com/autonomous-data-pipeline/adp/pipeline"
 	"github.com/autonomous-data-pipeline/adp/schemas"
 	"github.com/autonomous-data-pipeline/adp/sink"
+	"github.com/autonomous-data-pipeline/adp/source"
 )
 
 // Plan finds the next batch: from the sink's checkpoint to the log's readable
@@ -32,7 +33,7 @@ func (s *Set) plan(ctx context.Context, req pipeline.PlanRequest) (pipeline.Plan
 	if err != nil {
 		return pipeline.Plan{}, err
 	}
-	log, err := logRanges(ctx, d)
+	log, err := source.Log(ctx, d.Source, d.Topic)
 	if err != nil {
 		return pipeline.Plan{}, err
 	}
@@ -56,18 +57,6 @@ func next(ctx context.Context, d *Dataset, cp pipeline.Checkpoint, log []pipelin
 		return pipeline.Batch{}, nil, 0, err
 	}
 	return pipeline.Next(d.Name, d.Topic, from, log, d.MaxRecords)
-}
-
-func logRanges(ctx context.Context, d *Dataset) ([]pipeline.Range, error) {
-	bounds, err := d.Source.Bounds(ctx, d.Topic)
-	if err != nil {
-		return nil, err
-	}
-	log := make([]pipeline.Range, 0, len(bounds))
-	for p, b := range bounds {
-		log = append(log, pipeline.Range{Partition: p, Start: b.Start, End: b.End})
-	}
-	return log, nil
 }
 
 // backfill is the batch of what was asked for, still is in the log, lies below

@@ -293,8 +293,5 @@ func selectAgain(ctx context.Context, d *Dataset, st *sink.Settlement, e sink.En
 	if err != nil {
 		return batch.Selection{}, fmt.Errorf("select what batch %s lets go: %w", e.BatchID, err)
 	}
-	if sel.Held {
-		return batch.Selection{}, errors.New("a settlement never holds")
-	}
 	return sel, nil
 }

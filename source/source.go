@@ -4,6 +4,8 @@ package source
 
 import (
 	"context"
+	"maps"
+	"slices"
 
 	"github.com/autonomous-data-pipeline/adp/pipeline"
 )
@@ -33,6 +35,32 @@ type Reader interface {
 	// silence. Offsets below the log's start are a BadData fault: retention
 	// won, and the caller must plan again. An error of fn ends the read.
 	Read(ctx context.Context, topic string, r pipeline.Range, fn func([]Record) error) error
+}
+
+// Log lists the readable offsets of every partition, ordered by partition: what
+// plans and recounts are made on.
+func Log(ctx context.Context, s Source, topic string) ([]pipeline.Range, error) {
+	bounds, err := s.Bounds(ctx, topic)
+	if err != nil {
+		return nil, err
+	}
+	log := make([]pipeline.Range, 0, len(bounds))
+	for _, p := range slices.Sorted(maps.Keys(bounds)) {
+		log = append(log, pipeline.Range{Partition: p, Start: bounds[p].Start, End: bounds[p].End})
+	}
+	return log, nil
+}
+
+// Offsets reads a range's offsets alone, one by one.
+func Offsets(ctx context.Context, r Reader, topic string, g pipeline.Range, fn func(offset int64) error) error {
+	return r.Read(ctx, topic, g, func(records []Record) error {
+		for _, rec := range records {
+			if err := fn(rec.Offset); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }
 
 // Source is a broker's topic seen by the pipeline.

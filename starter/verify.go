@@ -12,6 +12,9 @@ import (
 	"github.com/autonomous-data-pipeline/adp/source"
 )
 
+// progressEvery is how many records go by between two looks at the bar.
+const progressEvery = 10_000
+
 func (a *app) verifyCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "verify [pipeline]", Short: "Recount from table, quarantine and topic that every record is in exactly one place",
@@ -55,28 +58,21 @@ func (a *app) verify(ctx context.Context, name string) (sink.Account, error) {
 		return sink.Account{}, err
 	}
 	defer func() { _ = src.Close() }() // only read
-	bounds, err := src.Bounds(ctx, p.Source.Topic)
+	log, err := source.Log(ctx, src, p.Source.Topic)
 	if err != nil {
 		return sink.Account{}, err
 	}
-	log := make([]pipeline.Range, 0, len(bounds))
-	var total int64
-	for part, b := range bounds {
-		log = append(log, pipeline.Range{Partition: part, Start: b.Start, End: b.End})
-		total += b.End - b.Start
+	var total, done int64
+	for _, r := range log {
+		total += r.Len()
 	}
 	tick := a.progress(total, "reading the topic")
-	var done int64
 	return sink.Verify(ctx, snk, log, func(ctx context.Context, r pipeline.Range, fn func(int64) error) error {
-		return src.Read(ctx, p.Source.Topic, r, func(records []source.Record) error {
-			for _, rec := range records {
-				if err := fn(rec.Offset); err != nil {
-					return err
-				}
+		return source.Offsets(ctx, src, p.Source.Topic, r, func(off int64) error {
+			if done++; done%progressEvery == 0 {
+				tick(done)
 			}
-			done += int64(len(records))
-			tick(done)
-			return nil
+			return fn(off)
 		})
 	})
 }

@@ -113,21 +113,10 @@ func (w *world) verify() sink.Account {
 	w.t.Helper()
 	d, err := w.catalog.Dataset(w.t.Context(), "customers")
 	require.NoError(w.t, err)
-	bounds, err := d.Source.Bounds(w.t.Context(), "customers")
+	ranges, err := source.Log(w.t.Context(), d.Source, "customers")
 	require.NoError(w.t, err)
-	var ranges []pipeline.Range
-	for p, b := range bounds {
-		ranges = append(ranges, pipeline.Range{Partition: p, Start: b.Start, End: b.End})
-	}
 	account, err := sink.Verify(w.t.Context(), d.Sink, ranges, func(ctx context.Context, r pipeline.Range, fn func(int64) error) error {
-		return d.Source.Read(ctx, "customers", r, func(records []source.Record) error {
-			for _, rec := range records {
-				if err := fn(rec.Offset); err != nil {
-					return err
-				}
-			}
-			return nil
-		})
+		return source.Offsets(ctx, d.Source, "customers", r, fn)
 	})
 	require.NoError(w.t, err)
 	require.True(w.t, account.Balanced(), "%+v", account)

@@ -30,7 +30,8 @@ func (r *runner) finish(ctx workflow.Context, cause error) (pipeline.RunReport, 
 	}
 	errs = append(errs, r.publish(ctx))
 	if !r.superseded {
-		errs = append(errs, r.tell(ctx), r.retrigger(ctx), r.record(ctx))
+		r.tell(ctx)
+		errs = append(errs, r.retrigger(ctx), r.record(ctx))
 	}
 	r.at(ctx, string(r.report.Outcome))
 	after := errors.Join(errs...)
@@ -92,11 +93,16 @@ func (r *runner) settleOutcome(cause error) {
 	}
 }
 
-func (r *runner) acted(a agent.Action) bool {
+// planned is an action of the run's decision, if it has one.
+func (r *runner) planned(a agent.Action) (agent.Planned, bool) {
 	if r.decision == nil {
-		return false
+		return agent.Planned{}, false
 	}
-	_, ok := r.decision.Find(a)
+	return r.decision.Find(a)
+}
+
+func (r *runner) acted(a agent.Action) bool {
+	_, ok := r.planned(a)
 	return ok
 }
 
@@ -126,11 +132,7 @@ func (r *runner) escalate(ctx workflow.Context) error {
 // pause stops the schedule if the decision says so: running again and again
 // into the same wall helps nobody.
 func (r *runner) pause(ctx workflow.Context) error {
-	if !r.acted(agent.Escalate) {
-		return nil
-	}
-	e, _ := r.decision.Find(agent.Escalate)
-	if !e.Args.PauseSchedule {
+	if e, ok := r.planned(agent.Escalate); !ok || !e.Args.PauseSchedule {
 		return nil
 	}
 	_, err := schedule.call(short(ctx), "pause", pipeline.ScheduleRequest{
@@ -164,31 +166,26 @@ func (r *runner) publish(ctx workflow.Context) error {
 }
 
 // tell notifies people, if that was decided. A dead channel never fails a run.
-func (r *runner) tell(ctx workflow.Context) error {
-	n, ok := pipeline.Notice{}, false
-	if r.decision != nil {
-		var p agent.Planned
-		if p, ok = r.decision.Find(agent.Notify); ok {
-			n = pipeline.Notice{
-				ID: r.decision.ID + "/notify", Pipeline: r.id.Pipeline, RunID: r.id.RunID, Workflow: r.id.WorkflowID,
-				Severity: r.decision.Severity, Title: p.Reason, Text: r.decision.Summary,
-			}
-		}
+func (r *runner) tell(ctx workflow.Context) {
+	p, ok := r.planned(agent.Notify)
+	if !ok {
+		return
 	}
-	if ok {
-		if _, err := notify.call(short(ctx), n.Title, n); err != nil {
-			workflow.GetLogger(ctx).Warn("notify", "error", err)
-		}
+	n := pipeline.Notice{
+		ID: r.decision.ID + "/notify", Pipeline: r.id.Pipeline, RunID: r.id.RunID, Workflow: r.id.WorkflowID,
+		Severity: r.decision.Severity, Title: p.Reason, Text: r.decision.Summary,
 	}
-	return nil
+	if _, err := notify.call(short(ctx), n.Title, n); err != nil {
+		workflow.GetLogger(ctx).Warn("notify", "error", err)
+	}
 }
 
 // retrigger starts the next run at once instead of at the next tick.
 func (r *runner) retrigger(ctx workflow.Context) error {
-	if !r.acted(agent.Retrigger) {
+	p, ok := r.planned(agent.Retrigger)
+	if !ok {
 		return nil
 	}
-	p, _ := r.decision.Find(agent.Retrigger)
 	next := pipeline.RunRequest{
 		Pipeline: r.id.Pipeline, Trigger: "retrigger", Chain: r.id.Chain + 1, DelayS: p.Args.BackoffS, ParentID: r.id.RunID,
 	}
