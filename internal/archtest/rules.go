@@ -36,7 +36,9 @@ var TheRules = Rules{
 		{"batch/*test", []string{"pipeline", "schemas", "dq", "source", "batch"}, reasonSuite},
 
 		{"source/*", []string{"pipeline", "schemas", "source"}, reasonDriver},
-		{"sink/*", []string{"pipeline", "schemas", "sink"}, reasonDriver},
+		{"sink/ledger", []string{"pipeline", "schemas", "sink"}, reasonDomain},
+		{"sink/readback", []string{"pipeline", "schemas", "sink"}, reasonDomain},
+		{"sink/*", []string{"pipeline", "schemas", "sink", "sink/ledger", "sink/readback"}, reasonDriver},
 		{"alerting/*", []string{"pipeline", "schemas", "alerting"}, reasonDriver},
 
 		{"ops", []string{"pipeline", "schemas", "agent"}, "the operations store keeps the domain's words; who asks it is above"},

@@ -7,11 +7,10 @@ import (
 	"fmt"
 	"os"
 	"path"
-	"regexp"
-	"slices"
-	"strings"
 
 	"github.com/autonomous-data-pipeline/adp/pipeline"
+	"github.com/autonomous-data-pipeline/adp/sink/ledger"
+	"github.com/autonomous-data-pipeline/adp/sink/readback"
 )
 
 // attempt is one try to commit: copies of its files, below a name of its own,
@@ -23,7 +22,7 @@ type attempt struct {
 }
 
 type copied struct {
-	dataFile
+	ledger.DataFile
 	root root
 }
 
@@ -35,41 +34,31 @@ func newAttempt() *attempt {
 
 // copy brings a file below r and checks that it is the one that was staged.
 // The original stays untouched: whoever staged it may overwrite it.
-func (a *attempt) copy(ctx context.Context, r root, f pipeline.File) (dataFile, error) {
+func (a *attempt) copy(ctx context.Context, r root, f pipeline.File) (ledger.DataFile, error) {
 	if done, ok := a.copies[f.Path]; ok {
-		return done.dataFile, nil
+		return done.DataFile, nil
 	}
 	if err := makeDir(r.pending(a.id)); err != nil {
-		return dataFile{}, r.fault(err, "make folder "+r.pending(a.id))
+		return ledger.DataFile{}, r.fault(err, "make folder "+r.pending(a.id))
 	}
 	src, err := os.Open(f.Path)
 	if err != nil {
-		return dataFile{}, pipeline.Faultf(pipeline.Transient, "open staged file %s: %w: process the batch again if it was cleared away", f.Path, err)
+		return ledger.DataFile{}, pipeline.Faultf(pipeline.Transient, "open staged file %s: %w: process the batch again if it was cleared away", f.Path, err)
 	}
 	defer func() { _ = src.Close() }() // only read
 	from := path.Join(pendingDir, a.id, fmt.Sprintf("%06d%s", len(a.copies), pendingSuffix))
 	n, sha, err := copySynced(ctx, src, r.path(from))
 	if err != nil {
-		return dataFile{}, r.fault(err, "copy staged file "+f.Path+" to "+r.path(from))
+		return ledger.DataFile{}, r.fault(err, "copy staged file "+f.Path+" to "+r.path(from))
 	}
 	if n != f.Bytes || (f.SHA256 != "" && f.SHA256 != sha) {
-		return dataFile{}, pipeline.Faultf(pipeline.Transient,
+		return ledger.DataFile{}, pipeline.Faultf(pipeline.Transient,
 			"load staged file %s: it has %d bytes and SHA-256 %s, %d and %s were staged: it changed since; process the batch again", f.Path, n, sha, f.Bytes, f.SHA256)
 	}
-	out := dataFile{File: f, From: from}
-	out.SHA256, out.Columns = sha, plainStats(f.Columns)
+	out := ledger.DataFile{File: f, From: from}
+	out.SHA256, out.Columns = sha, readback.PlainStats(f.Columns)
 	a.copies[f.Path] = copied{out, r}
 	return out, nil
-}
-
-// plainStats are statistics as they come out of JSON, so that a receipt reads
-// the same before and after the log has carried it.
-func plainStats(stats []pipeline.ColumnStat) []pipeline.ColumnStat {
-	out := slices.Clone(stats)
-	for i := range out {
-		out[i].Min, out[i].Max = asJSON(out[i].Min), asJSON(out[i].Max)
-	}
-	return out
 }
 
 // seal makes the copies' names durable, and makes sure that a clean-up with too
@@ -110,22 +99,4 @@ func (a *attempt) drop(roots ...root) {
 	for _, r := range roots {
 		_ = os.RemoveAll(r.pending(a.id))
 	}
-}
-
-// plain is what names that become part of a path may look like.
-var plain = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,127}$`)
-
-// checkPartition refuses a partition that isn't Hive-style folders: key=value,
-// and no way out of the table's folder.
-func checkPartition(p string) error {
-	if p == "" {
-		return nil
-	}
-	for _, part := range strings.Split(p, "/") {
-		key, value, ok := strings.Cut(part, "=")
-		if !ok || !plain.MatchString(key) || value == "" || strings.ContainsAny(value, `\`+"\x00") {
-			return bugf("load partition %q: %q is not a key=value folder", p, part)
-		}
-	}
-	return nil
 }

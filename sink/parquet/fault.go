@@ -6,7 +6,6 @@ import (
 	"syscall"
 
 	"github.com/autonomous-data-pipeline/adp/pipeline"
-	"github.com/autonomous-data-pipeline/adp/sink"
 )
 
 // root is one of the two folders that the sink writes to, with the setting
@@ -36,11 +35,6 @@ func (r root) fault(err error, attempted string) error {
 	default:
 		return pipeline.Faultf(pipeline.Transient, "%s: %w", attempted, err)
 	}
-}
-
-// conflictf is ErrConflict with what moved on.
-func conflictf(format string, args ...any) error {
-	return pipeline.Faultf(pipeline.Superseded, format+": %w", append(args, sink.ErrConflict)...)
 }
 
 // bugf is a caller's mistake: nothing was changed.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/autonomous-data-pipeline/adp/pipeline"
 	"github.com/autonomous-data-pipeline/adp/sink"
+	"github.com/autonomous-data-pipeline/adp/sink/ledger"
 	"github.com/autonomous-data-pipeline/adp/sink/sinktest"
 )
 
@@ -240,9 +241,18 @@ func FuzzLogNeverPanics(f *testing.F) {
 		if err := os.WriteFile(s.log.file(1), data, 0o644); err != nil {
 			t.Fatal(err)
 		}
-		st, tip, err := s.log.advance(&state{})
+		st, tip, err := s.log.advance(&ledger.State{})
 		if err == nil && tip != nil && st.Sequence != 1 {
 			t.Errorf("record 1 gives sequence %d", st.Sequence)
 		}
 	})
+}
+
+func readAll(t *testing.T, path string) []byte {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
 }

@@ -5,12 +5,14 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"github.com/autonomous-data-pipeline/adp/sink/ledger"
 )
 
 // publish puts a commit's files into their places and takes away what it
 // replaced. It may be repeated, and by several processes at once: a source is
 // renamed by exactly one of them, and its final name is never used again.
-func (s *Sink) publish(rec *record) error {
+func (s *Sink) publish(rec *ledger.Record) error {
 	cleared, touched := folders{}, folders{}
 	if err := s.table.clear(rec.RemoveTable, cleared); err != nil {
 		return err
@@ -22,7 +24,7 @@ func (s *Sink) publish(rec *record) error {
 	if err := s.settleIn(s.table, rec.Table, touched); err != nil {
 		return err
 	}
-	if err := s.settleIn(s.quarantine, rec.outside(), touched); err != nil {
+	if err := s.settleIn(s.quarantine, rec.Outside(), touched); err != nil {
 		return err
 	}
 	if err := errors.Join(cleared.sync(), touched.sync()); err != nil {
@@ -67,7 +69,7 @@ func (r root) clear(paths []string, cleared folders) error {
 }
 
 // settleIn moves files into place.
-func (s *Sink) settleIn(r root, files []dataFile, touched folders) error {
+func (s *Sink) settleIn(r root, files []ledger.DataFile, touched folders) error {
 	for _, f := range files {
 		if f.From == "" {
 			continue

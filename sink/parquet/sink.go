@@ -14,6 +14,7 @@ import (
 
 	"github.com/autonomous-data-pipeline/adp/pipeline"
 	"github.com/autonomous-data-pipeline/adp/sink"
+	"github.com/autonomous-data-pipeline/adp/sink/ledger"
 )
 
 // Sink is one table in a folder. It is safe for concurrent use, also by several
@@ -22,14 +23,15 @@ type Sink struct {
 	table      root
 	quarantine root
 	log        txlog
+	book       ledger.Book
 	now        func() time.Time
 	step       func(point string) // called between the steps of a commit; a test kills its process there
 
 	mu        sync.Mutex
-	st        *state      // the log as far as it was read; nil before the first look
-	tip       os.FileInfo // of st's last record
-	published int64       // up to which commits are known to be in place
-	snapshot  int64       // the newest that this sink knows of
+	st        *ledger.State // the log as far as it was read; nil before the first look
+	tip       os.FileInfo   // of st's last record
+	published int64         // up to which commits are known to be in place
+	snapshot  int64         // the newest that this sink knows of
 }
 
 var _ sink.Sink = (*Sink)(nil)
@@ -47,6 +49,10 @@ func New(cfg Config) (*Sink, error) {
 		step:       func(string) {},
 	}
 	s.log = txlog{root: s.table}
+	s.book = ledger.Book{
+		Table: s.table.dir, TablePath: s.table.path, QuarantinePath: s.quarantine.path,
+		Read: func(_ context.Context, sequence int64) (*ledger.Record, error) { return s.log.must(sequence) },
+	}
 	return s, nil
 }
 
@@ -56,7 +62,7 @@ func (s *Sink) State(ctx context.Context) (sink.State, error) {
 	if err != nil {
 		return sink.State{}, err
 	}
-	return st.public(), nil
+	return st.Public(), nil
 }
 
 // Gaps lists what loads found gone, merged and ordered.
@@ -65,11 +71,7 @@ func (s *Sink) Gaps(ctx context.Context) ([]pipeline.Range, error) {
 	if err != nil {
 		return nil, err
 	}
-	ranges := make([]pipeline.Range, 0, len(st.Gaps))
-	for _, g := range st.Gaps {
-		ranges = append(ranges, g.Range)
-	}
-	return merged(ranges), nil
+	return st.Missing(), nil
 }
 
 // Covered lists the ranges of the loads that are in, merged and ordered.
@@ -86,7 +88,7 @@ func (s *Sink) Close() error { return nil }
 
 // catchUp reads what was committed since the last look, and puts the newest
 // commit's files into place. Older ones are in place: nobody commits before.
-func (s *Sink) catchUp(ctx context.Context) (*state, error) {
+func (s *Sink) catchUp(ctx context.Context) (*ledger.State, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -145,48 +147,55 @@ func (s *Sink) recall() error {
 	return nil
 }
 
-// decision is a commit to be made on top of a state. Without a record there is
-// nothing to commit.
-type decision func(ctx context.Context, st *state, a *attempt) (*record, error)
+// decision plans a commit on top of a state.
+type decision func(ctx context.Context, st *ledger.State) (ledger.Plan, error)
 
 // commit makes the decided commit, and decides again whenever another commit
-// came first. It returns nil if there was nothing to commit.
-func (s *Sink) commit(ctx context.Context, decide decision) (*record, error) {
+// came first. The receipt is zero if there was nothing to commit.
+func (s *Sink) commit(ctx context.Context, decide decision) (sink.Receipt, error) {
 	a := newAttempt()
 	defer func() { a.drop(s.table, s.quarantine) }()
 	for {
 		st, err := s.catchUp(ctx)
 		if err != nil {
-			return nil, err
+			return sink.Receipt{}, err
 		}
-		rec, err := decide(ctx, st, a)
+		p, err := decide(ctx, st)
+		switch {
+		case err != nil:
+			return sink.Receipt{}, err
+		case p.Repeat != nil:
+			return *p.Repeat, nil
+		case p.Commit == nil:
+			return sink.Receipt{}, nil
+		}
+		rec, err := s.bring(ctx, p, a)
 		if isGone(err) && s.movedOn(ctx, st) {
 			continue // another commit took the file away: what it decided comes first
 		}
-		if err != nil || rec == nil {
-			return nil, err
+		if err != nil {
+			return sink.Receipt{}, err
 		}
-		rec.Format, rec.Sequence, rec.ID, rec.Previous = format, st.Sequence+1, a.id, st.Tip
-		rec.At, rec.Base = s.now().UTC(), st.Checkpoint
-		rec.place()
+		rec.Follow(st, a.id, s.now())
+		place(rec)
 		made, err := s.try(rec, a)
 		if err != nil {
-			return nil, err
+			return sink.Receipt{}, err
 		}
 		if made {
-			return rec, s.finish(context.WithoutCancel(ctx))
+			return s.book.Receipt(rec, rec), s.finish(context.WithoutCancel(ctx))
 		}
 	}
 }
 
 // movedOn reports whether there are commits after st.
-func (s *Sink) movedOn(ctx context.Context, st *state) bool {
+func (s *Sink) movedOn(ctx context.Context, st *ledger.State) bool {
 	now, err := s.catchUp(ctx)
 	return err == nil && now.Sequence != st.Sequence
 }
 
 // try makes one commit, or finds its number taken.
-func (s *Sink) try(rec *record, a *attempt) (bool, error) {
+func (s *Sink) try(rec *ledger.Record, a *attempt) (bool, error) {
 	if err := makeDir(s.log.dir()); err != nil {
 		return false, s.table.fault(err, "make folder "+s.log.dir())
 	}

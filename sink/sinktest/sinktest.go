@@ -20,9 +20,13 @@ type Harness struct {
 	// Open gives another handle on the table, the way another process would
 	// have one.
 	Open func() (sink.Sink, error)
-	// DataFiles lists the table's visible data files. Nil skips the tests that
-	// damage them.
+	// DataFiles lists the table's visible data files, as local paths: the tests
+	// of validation damage the first. A sink without local files brings Damage
+	// instead: by what is to be noticed ("a flipped byte", "a missing file", "a
+	// row too many", "an emptied file"), what does it to the one batch that the
+	// table has. What neither can do is skipped.
 	DataFiles func() ([]string, error)
+	Damage    map[string]func() error
 	// CrashPoints name the places within a commit at which a process may die,
 	// and Crash carries a step out in a process that dies there. It reports
 	// whether the process died: not every step passes every point.

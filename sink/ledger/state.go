@@ -1,7 +1,8 @@
-package parquet
+package ledger
 
 import (
 	"cmp"
+	"errors"
 	"maps"
 	"slices"
 
@@ -10,9 +11,12 @@ import (
 	"github.com/autonomous-data-pipeline/adp/sink"
 )
 
-// state is the log folded up to a commit. It is immutable, and small: entries
-// are references into the log.
-type state struct {
+// ErrBroken is a record that doesn't follow the one before it.
+var ErrBroken = errors.New("it doesn't follow the record before it: the log was changed by hand, or restored in part")
+
+// State is the records folded up to a commit. It is immutable, and small:
+// entries are references to records. The zero value is an empty log.
+type State struct {
 	Format        int                 `json:"format"`
 	Sequence      int64               `json:"sequence"`
 	Tip           string              `json:"tip"` // ID of the last record
@@ -20,64 +24,75 @@ type state struct {
 	Schema        *schemas.Schema     `json:"schema,omitempty"`
 	SchemaVersion int                 `json:"schema_version"`
 	Covered       []pipeline.Range    `json:"covered"`
-	Gaps          []gap               `json:"gaps,omitempty"`
-	Open          []ref               `json:"open,omitempty"` // batches with something outside the table, oldest first
-	Last          ref                 `json:"last"`           // the last load
+	Gaps          []Gap               `json:"gaps,omitempty"`
+	Open          []Ref               `json:"open,omitempty"` // batches with something outside the table, oldest first
+	Last          Ref                 `json:"last"`           // the last load
 	LastUndone    bool                `json:"last_undone,omitempty"`
 }
 
-// ref points to a batch's commits: its load, then its settlements.
-type ref struct {
+// Ref points to a batch's commits: its load, then its settlements.
+type Ref struct {
 	BatchID string  `json:"batch_id"`
 	Commits []int64 `json:"commits"`
 }
 
-// revision is the commit that last changed the batch.
-func (r ref) revision() int64 { return r.Commits[len(r.Commits)-1] }
+// Revision is the commit that last changed the batch.
+func (r Ref) Revision() int64 { return r.Commits[len(r.Commits)-1] }
 
-type gap struct {
+// Gap is a range that a load found gone.
+type Gap struct {
 	pipeline.Range
 	Sequence int64 `json:"sequence"` // of the load that found it
 }
 
-func (st *state) public() sink.State {
+// Public is what a sink's State gives.
+func (st *State) Public() sink.State {
 	return sink.State{
 		Sequence: st.Sequence, Checkpoint: maps.Clone(st.Checkpoint), Schema: st.Schema, SchemaVersion: st.SchemaVersion,
 	}
 }
 
+// Missing are the ranges that loads found gone, merged and ordered.
+func (st *State) Missing() []pipeline.Range {
+	ranges := make([]pipeline.Range, 0, len(st.Gaps))
+	for _, g := range st.Gaps {
+		ranges = append(ranges, g.Range)
+	}
+	return merged(ranges)
+}
+
 // entry is the open entry of a batch.
-func (st *state) entry(batchID string) (ref, bool) {
-	i := slices.IndexFunc(st.Open, func(r ref) bool { return r.BatchID == batchID })
+func (st *State) entry(batchID string) (Ref, bool) {
+	i := slices.IndexFunc(st.Open, func(r Ref) bool { return r.BatchID == batchID })
 	if i < 0 {
-		return ref{}, false
+		return Ref{}, false
 	}
 	return st.Open[i], true
 }
 
-// fold is the state after one more commit.
-func (st *state) fold(rec *record) (*state, error) {
+// Fold is the state after one more commit; ErrBroken if it isn't the next one.
+func (st *State) Fold(rec *Record) (*State, error) {
 	if rec.Sequence != st.Sequence+1 || rec.Previous != st.Tip {
-		return nil, errBroken
+		return nil, ErrBroken
 	}
 	next := *st
-	next.Format, next.Sequence, next.Tip = format, rec.Sequence, rec.ID
+	next.Format, next.Sequence, next.Tip = Format, rec.Sequence, rec.ID
 	next.Checkpoint, next.Schema, next.SchemaVersion = rec.Checkpoint, rec.Schema, rec.SchemaVersion
-	this := ref{BatchID: rec.Batch.ID, Commits: append(slices.Clone(rec.Commits), rec.Sequence)}
+	this := Ref{BatchID: rec.Batch.ID, Commits: append(slices.Clone(rec.Commits), rec.Sequence)}
 	next.Open = stillOpen(st.Open, this, rec)
 	switch rec.Kind {
-	case kindLoad:
+	case KindLoad:
 		next.Covered = merged(append(slices.Clone(st.Covered), rec.Batch.Ranges...))
 		next.Gaps = withGaps(st.Gaps, rec)
 		next.Last, next.LastUndone = this, false
-	case kindSettle:
+	case KindSettle:
 		if st.Last.BatchID == this.BatchID {
 			next.Last = this
 		}
-	case kindRollback:
+	case KindRollback:
 		load := rec.Commits[0]
 		next.Covered = pipeline.Subtract(st.Covered, rec.Batch.Ranges)
-		next.Gaps = slices.DeleteFunc(slices.Clone(st.Gaps), func(g gap) bool { return g.Sequence == load })
+		next.Gaps = slices.DeleteFunc(slices.Clone(st.Gaps), func(g Gap) bool { return g.Sequence == load })
 		next.LastUndone = true
 	}
 	return &next, nil
@@ -85,9 +100,9 @@ func (st *state) fold(rec *record) (*state, error) {
 
 // stillOpen is the list of open entries after rec. An entry keeps its place, so
 // the list stays in the order of the loads.
-func stillOpen(open []ref, this ref, rec *record) []ref {
+func stillOpen(open []Ref, this Ref, rec *Record) []Ref {
 	stays := len(rec.Rejects)+len(rec.Held) > 0
-	at := slices.IndexFunc(open, func(r ref) bool { return r.BatchID == this.BatchID })
+	at := slices.IndexFunc(open, func(r Ref) bool { return r.BatchID == this.BatchID })
 	switch {
 	case at < 0 && !stays:
 		return open
@@ -104,11 +119,11 @@ func stillOpen(open []ref, this ref, rec *record) []ref {
 
 // withGaps adds what the load found gone. A gap that is known already isn't
 // added again: a quiet partition reports it with every load.
-func withGaps(known []gap, rec *record) []gap {
+func withGaps(known []Gap, rec *Record) []Gap {
 	out := slices.Clone(known)
 	for _, r := range rec.Gaps {
-		if !slices.ContainsFunc(out, func(g gap) bool { return g.Range == r }) {
-			out = append(out, gap{Range: r, Sequence: rec.Sequence})
+		if !slices.ContainsFunc(out, func(g Gap) bool { return g.Range == r }) {
+			out = append(out, Gap{Range: r, Sequence: rec.Sequence})
 		}
 	}
 	return out

@@ -1,4 +1,4 @@
-package parquet
+package readback
 
 import (
 	"bytes"
@@ -176,7 +176,7 @@ func TestDamagedRejectFilesAreBadData(t *testing.T) {
 		if err := os.WriteFile(path, data, 0o644); err != nil {
 			t.Fatal(err)
 		}
-		err := readRejects(t.Context(), path, func(pipeline.Reject) error { return nil })
+		err := Rejects(t.Context(), path, func(pipeline.Reject) error { return nil })
 		if err == nil {
 			continue // the blanked bytes weren't read
 		}
