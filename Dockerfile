@@ -6,9 +6,11 @@ COPY go.mod go.sum ./
 RUN --mount=type=cache,target=/go/pkg/mod go mod download
 COPY . .
 ARG VERSION=dev
+# Images go where object storage is: cloud links its SDKs. Empty leaves them out.
+ARG TAGS=cloud
 ENV CGO_ENABLED=0
 RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/go/build-cache \
-    GOCACHE=/go/build-cache go build -trimpath -ldflags "-s -w -X main.version=${VERSION}" -o /out/ ./worker ./starter
+    GOCACHE=/go/build-cache go build -trimpath -tags "${TAGS}" -ldflags "-s -w -X main.version=${VERSION}" -o /out/ ./worker ./starter
 RUN mkdir /empty
 
 # What both programs need: they are static.

@@ -3,6 +3,7 @@
 
 GO       ?= go
 TOOLBIN  := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/adp/bin
+TAGS     ?=
 VERSION  := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS  := -s -w -X main.version=$(VERSION)
 FUZZTIME ?= 20s
@@ -43,8 +44,8 @@ install-deps: tools ## Download every module, and build Temporal's command lines
 ##@ Build
 
 .PHONY: build
-build: ## Build bin/worker and bin/starter
-	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/ ./worker ./starter
+build: ## Build bin/worker and bin/starter (TAGS=cloud: with object storage, s3://, gs:// and azblob://)
+	CGO_ENABLED=0 $(GO) build -trimpath -tags '$(TAGS)' -ldflags '$(LDFLAGS)' -o bin/ ./worker ./starter
 
 .PHONY: clean
 clean: ## Remove what was built and measured here: bin/, tmp/, coverage.out, *.test, *.prof
@@ -70,7 +71,7 @@ test-race: ## The same with the race detector; without a C compiler, which it ne
 
 .PHONY: test-integration
 test-integration: temporal tctl ## Run all tests, also those that need Temporal, Java and Maven (Apache Kafka) or Python
-	$(GO) test -tags integration -p 1 -timeout 20m $(TESTFLAGS) $(PKGS)
+	$(GO) test -tags integration,cloud -p 1 -timeout 20m $(TESTFLAGS) $(PKGS)
 
 .PHONY: test-agent
 test-agent: ## Run the decision agent's tests
@@ -111,7 +112,7 @@ fmt: tools ## Format the Go files
 lint: tools ## gofmt, go vet, golangci-lint, workflowcheck and the import rules
 	@unformatted=$$(gofmt -l .); \
 	if [ -n "$$unformatted" ]; then echo "not formatted (make fmt):"; echo "$$unformatted"; exit 1; fi
-	$(GO) vet -tags integration ./...
+	$(GO) vet -tags integration,cloud ./...
 	$(GO) -C deploy/composetest vet ./...
 	$(TOOLBIN)/golangci-lint run ./...
 	$(TOOLBIN)/workflowcheck -config tools/workflowcheck/config.yml ./workflows/...

@@ -13,6 +13,7 @@ import (
 	"github.com/autonomous-data-pipeline/adp/pipeline"
 	"github.com/autonomous-data-pipeline/adp/schemas"
 	"github.com/autonomous-data-pipeline/adp/sink"
+	"github.com/autonomous-data-pipeline/adp/sink/readback"
 	"github.com/autonomous-data-pipeline/adp/source"
 )
 
@@ -203,12 +204,13 @@ func keepOriginals(ctx context.Context, d *Dataset, st *sink.Settlement, e sink.
 		offset    int64
 	}
 	kept := map[place]bool{}
-	mended := sink.Entry{BatchID: e.BatchID, Rejects: st.Quarantine}
-	if err := d.Sink.Rejects(ctx, mended, func(r pipeline.Reject) error {
-		kept[place{r.Partition, r.Offset}] = true
-		return nil
-	}); err != nil {
-		return err
+	for _, f := range st.Quarantine {
+		if err := readback.Rejects(ctx, f.Path, func(r pipeline.Reject) error {
+			kept[place{r.Partition, r.Offset}] = true
+			return nil
+		}); err != nil {
+			return err
+		}
 	}
 	req.Answer.Mapping = nil
 	originals := *d

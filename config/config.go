@@ -145,9 +145,7 @@ func defaults(c Config, name string) Pipeline {
 		Engine: batch.Config{}.WithDefaults(),
 		Policy: agent.DefaultPolicy(),
 		Sink: Sink{Mode: "parquet", Parquet: parquet.Config{
-			Dir:           filepath.Join(c.DataDir, "out", "parquet"),
-			Table:         name,
-			QuarantineDir: filepath.Join(c.DataDir, "quarantine", name),
+			Dir: filepath.Join(c.DataDir, "out", "parquet"), Table: name,
 		}},
 		Retry: Retry{
 			Attempts: 8, Backoff: time.Second, ShardTimeout: 30 * time.Minute, Heartbeat: 15 * time.Second, Parallelism: 4,
@@ -174,6 +172,13 @@ func (p *Pipeline) override(env func(string) string) error {
 		return pipeline.Misconfiguredf("LLM_PROVIDER", "%q: language models are not supported yet; leave it unset, and rules decide", v)
 	}
 	return nil
+}
+
+// settle fills in what follows from other settings.
+func (p *Pipeline) settle(c Config) {
+	if out := &p.Sink.Parquet; out.QuarantineDir == "" {
+		out.QuarantineDir = out.Beside(filepath.Join(c.DataDir, "quarantine", p.Name), "_quarantine/"+p.Name)
+	}
 }
 
 // Validate reports everything that is wrong with a pipeline at once.

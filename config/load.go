@@ -53,6 +53,7 @@ func (c Config) Load(name string, env func(string) string) (*Pipeline, error) {
 		return nil, err
 	}
 	errs := []error{p.override(env)}
+	p.settle(c)
 	if p.Name != name {
 		errs = append(errs, pipeline.Misconfiguredf("name", "the file is %s.yml, the name in it %q: they must be the same", name, p.Name))
 	}

@@ -9,7 +9,7 @@ var domain = []string{"pipeline", "schemas", "source", "batch", "dq", "agent", "
 var drivers = []string{"source/kafka", "sink/parquet", "alerting/log", "alerting/webhook"}
 
 // testHelpers are packages for tests alone.
-var testHelpers = []string{"*/*test", "internal/archtest", "internal/realkafka"}
+var testHelpers = []string{"*/*test", "internal/archtest", "internal/realkafka", "internal/fakes3"}
 
 const (
 	reasonDomain = "data reads downward; a domain package knows its own words and those below"
@@ -43,7 +43,7 @@ var TheRules = Rules{
 
 		{"ops", []string{"pipeline", "schemas", "agent"}, "the operations store keeps the domain's words; who asks it is above"},
 		{"workflows", []string{"pipeline", "schemas", "dq", "agent"}, "workflows put steps in order: they know types, never the code that does I/O"},
-		{"activities", append([]string{"ops"}, domain...), "activities are shells over the domain; which driver is behind an interface is config's to say"},
+		{"activities", append([]string{"ops", "sink/readback"}, domain...), "activities are shells over the domain; which driver is behind an interface is config's to say"},
 		{"config", append([]string{"activities", "*/*"}, domain...), "config composes packages' own settings and builds the drivers that activities.Catalog asks for"},
 		{"generator", []string{"pipeline", "schemas"}, "the generator makes events from a schema; who sends them is above"},
 		{"starter", append([]string{"config", "generator", "ops", "workflows", "internal/*", "*/*"}, domain...), "the command line starts and asks workflows; it doesn't run activities"},
@@ -51,6 +51,7 @@ var TheRules = Rules{
 
 		{"internal/temporal", []string{"pipeline", "config", "workflows"}, "it connects programs to Temporal and schedules workflows"},
 		{"internal/fakekafka", []string{"pipeline"}, "it is a broker, which knows no pipeline"},
+		{"internal/fakes3", nil, "it is object storage for tests, which knows no pipeline"},
 		{"internal/realkafka", nil, "it is a broker for tests, which knows no pipeline"},
 		{"internal/realkafka", []string{"pipeline", "internal/devstack"}, "it is a broker, which knows no pipeline"},
 		{"internal/devstack", []string{"pipeline"}, "it starts programs, whichever they are"},

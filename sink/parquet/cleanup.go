@@ -2,8 +2,6 @@ package parquet
 
 import (
 	"context"
-	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -12,11 +10,11 @@ import (
 
 // Cleanup removes what abandoned attempts left: copies that were never
 // committed, and unfinished files of the log. age must be longer than a load
-// takes. Visible files are never touched: every one of ours is committed, and
-// the others aren't ours.
+// takes. Visible files that are committed are never touched, nor are files that
+// aren't ours.
 func (s *Sink) Cleanup(ctx context.Context, age time.Duration) ([]string, error) {
 	if age < 0 {
-		return nil, pipeline.Faultf(pipeline.Bug, "clean up table %s: age %s is negative", s.table.dir, age)
+		return nil, pipeline.Faultf(pipeline.Bug, "clean up table %s: age %s is negative", s.table.location(""), age)
 	}
 	// From here on, what commits name is in place: what waits, waits in vain.
 	if _, err := s.catchUp(ctx); err != nil {
@@ -24,40 +22,82 @@ func (s *Sink) Cleanup(ctx context.Context, age time.Duration) ([]string, error)
 	}
 	before := s.now().Add(-age)
 	var removed []string
-	for _, r := range []root{s.table, s.quarantine} {
-		some, err := r.sweep(filepath.Join(r.dir, pendingDir), before, func(os.DirEntry) bool { return true })
+	for _, st := range []store{s.table, s.quarantine} {
+		some, err := sweep(ctx, st, pendingDir, before, "")
 		removed = append(removed, some...)
 		if err != nil {
 			return removed, err
 		}
 	}
-	some, err := s.table.sweep(s.log.dir(), before, func(e os.DirEntry) bool { return strings.HasSuffix(e.Name(), ".tmp") })
+	some, err := sweep(ctx, s.table, logDir, before, tmpSuffix)
+	removed = append(removed, some...)
+	if err != nil {
+		return removed, err
+	}
+	some, err = s.returned(ctx, before)
 	return append(removed, some...), err
 }
 
 // sweep removes a folder's leftovers that haven't changed since a time.
-func (r root) sweep(dir string, since time.Time, leftover func(os.DirEntry) bool) ([]string, error) {
-	entries, err := os.ReadDir(dir)
-	if isGone(err) {
-		return nil, nil
-	}
+func sweep(ctx context.Context, st store, dir string, since time.Time, suffix string) ([]string, error) {
+	names, err := st.leftovers(ctx, dir, since)
 	if err != nil {
-		return nil, r.fault(err, "list folder "+dir)
+		return nil, st.fault(err, "list "+st.location(dir))
 	}
 	var removed []string
-	for _, e := range entries {
-		info, err := e.Info()
-		if isGone(err) || err == nil && (info.ModTime().After(since) || !leftover(e)) {
+	for _, name := range names {
+		if !strings.HasSuffix(name, suffix) {
 			continue
 		}
-		path := filepath.Join(dir, e.Name())
-		if err == nil {
-			err = os.RemoveAll(path)
+		if suffix == "" {
+			err = st.drop(ctx, name)
+		} else {
+			err = st.remove(ctx, []string{name})
 		}
 		if err != nil {
-			return removed, r.fault(err, "remove leftover "+path)
+			return removed, st.fault(err, "remove leftover "+st.location(name))
 		}
-		removed = append(removed, path)
+		removed = append(removed, st.location(name))
+	}
+	return removed, nil
+}
+
+// lateCopies is for how long before a clean-up's age the log is searched for
+// removals: far longer than any copy within a bucket takes.
+const lateCopies = 48 * time.Hour
+
+// returned removes files that commits took away and that are there again: in
+// object storage, a process that was stopped in the middle of a publication may
+// finish its copy long after others have finished it, and removed the result.
+func (s *Sink) returned(ctx context.Context, before time.Time) ([]string, error) {
+	st, err := s.catchUp(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var removed []string
+	for seq := st.Sequence; seq > 0; seq-- {
+		rec, err := s.log.must(ctx, seq)
+		if err != nil {
+			return removed, err
+		}
+		if rec.At.Before(before.Add(-lateCopies)) {
+			break
+		}
+		for _, gone := range []struct {
+			store store
+			names []string
+		}{{s.table, rec.RemoveTable}, {s.quarantine, rec.RemoveQuarantine}} {
+			for _, name := range gone.names {
+				there, err := has(ctx, gone.store, name)
+				if err == nil && there {
+					err = gone.store.remove(ctx, []string{name})
+					removed = append(removed, gone.store.location(name))
+				}
+				if err != nil {
+					return removed, gone.store.fault(err, "remove "+gone.store.location(name)+", which an earlier commit has removed")
+				}
+			}
+		}
 	}
 	return removed, nil
 }

@@ -1,11 +1,7 @@
 package parquet
 
 import (
-	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -20,45 +16,6 @@ func writeSynced(path string, data []byte) error {
 	}
 	_, err = f.Write(data)
 	return errors.Join(err, f.Sync(), f.Close())
-}
-
-// copySynced copies a file onto the disk under a name that must be new. It
-// returns the size and the SHA-256 of what was copied.
-func copySynced(ctx context.Context, src io.Reader, dst string) (int64, string, error) {
-	out, err := os.OpenFile(dst, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
-	if err != nil {
-		return 0, "", err
-	}
-	h := sha256.New()
-	n, err := io.Copy(io.MultiWriter(out, h), cancellable{ctx, src})
-	return n, hex.EncodeToString(h.Sum(nil)), errors.Join(err, out.Sync(), out.Close())
-}
-
-// cancellable ends a long copy when its context does.
-type cancellable struct {
-	ctx context.Context
-	src io.Reader
-}
-
-func (r cancellable) Read(p []byte) (int, error) {
-	if err := r.ctx.Err(); err != nil {
-		return 0, err
-	}
-	return r.src.Read(p)
-}
-
-// sum is the SHA-256 of a file's bytes.
-func sum(ctx context.Context, path string) (string, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return "", err
-	}
-	defer func() { _ = f.Close() }() // only read
-	h := sha256.New()
-	if _, err := io.Copy(h, cancellable{ctx, f}); err != nil {
-		return "", err
-	}
-	return hex.EncodeToString(h.Sum(nil)), nil
 }
 
 // makeDir makes a folder and its parents, each durable in the one above.

@@ -2,9 +2,7 @@ package parquet
 
 import (
 	"context"
-	"io/fs"
-	"path/filepath"
-	"strings"
+	"errors"
 
 	"github.com/autonomous-data-pipeline/adp/pipeline"
 	"github.com/autonomous-data-pipeline/adp/sink"
@@ -17,7 +15,7 @@ func (s *Sink) Load(ctx context.Context, l sink.Load) (sink.Receipt, error) {
 	return s.commit(ctx, func(ctx context.Context, st *ledger.State) (ledger.Plan, error) {
 		p, err := s.book.Load(ctx, st, l)
 		if err == nil && p.Commit != nil && st.Sequence == 0 {
-			err = s.unclaimed()
+			err = s.unclaimed(ctx)
 		}
 		return p, err
 	})
@@ -43,51 +41,34 @@ func (s *Sink) Rollback(ctx context.Context, batchID, reason string) (sink.State
 
 // unclaimed refuses to begin a table among data that no log accounts for:
 // rows would be doubled, or mixed with somebody else's.
-func (s *Sink) unclaimed() error {
-	for _, r := range []root{s.table, s.quarantine} {
-		found, err := r.anyData()
-		if err != nil {
-			return err
+func (s *Sink) unclaimed(ctx context.Context) error {
+	for _, st := range []struct {
+		store
+		setting string
+	}{{s.table, settingPath}, {s.quarantine, settingQuarantine}} {
+		found := ""
+		err := st.walk(ctx, ".", func(name string) error {
+			found = st.location(name)
+			return errFound
+		})
+		if err != nil && !errors.Is(err, errFound) {
+			return st.fault(err, "list "+st.location(""))
 		}
 		if found == "" {
 			continue
 		}
-		begun, err := exists(s.log.file(1))
+		begun, err := has(ctx, s.table, logName(1))
 		if err != nil {
-			return s.table.fault(err, "find commit "+s.log.file(1))
+			return s.table.fault(err, "find commit "+s.log.where(1))
 		}
 		if begun {
-			return ledger.Conflictf("begin table %s: another load has begun it", s.table.dir)
+			return ledger.Conflictf("begin table %s: another load has begun it", s.book.Table)
 		}
-		return pipeline.Misconfiguredf(r.setting,
-			"begin table %s: data file %s is there, and no commit log: move the old data away, or restore %s", s.table.dir, found, s.log.dir())
+		return pipeline.Misconfiguredf(st.setting,
+			"begin table %s: data file %s is there, and no commit log: move the old data away, or restore %s", s.book.Table, found, s.table.location(logDir))
 	}
 	return nil
 }
 
-// anyData is the path of some visible data file, or empty.
-func (r root) anyData() (string, error) {
-	found := ""
-	err := r.walk(func(path string) error {
-		found = path
-		return fs.SkipAll
-	})
-	return found, err
-}
-
-// walk calls fn for every visible data file below the root.
-func (r root) walk(fn func(path string) error) error {
-	return filepath.WalkDir(r.dir, func(path string, d fs.DirEntry, err error) error {
-		switch {
-		case err != nil && path == r.dir && isGone(err):
-			return nil // nothing was committed yet
-		case err != nil:
-			return r.fault(err, "list "+path)
-		case d.IsDir() && path != r.dir && strings.HasPrefix(d.Name(), "_"):
-			return fs.SkipDir
-		case d.IsDir() || !strings.HasSuffix(d.Name(), dataSuffix):
-			return nil
-		}
-		return fn(path)
-	})
-}
+// errFound ends a walk.
+var errFound = errors.New("found")

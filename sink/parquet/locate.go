@@ -3,8 +3,6 @@ package parquet
 import (
 	"context"
 	"errors"
-	"io/fs"
-	"path/filepath"
 
 	"github.com/autonomous-data-pipeline/adp/pipeline"
 	"github.com/autonomous-data-pipeline/adp/sink"
@@ -19,12 +17,12 @@ func (s *Sink) Locate(ctx context.Context, fn func(place sink.Place, partition i
 	if err != nil {
 		return err
 	}
-	walked := s.locate(ctx, s.table, sink.InTable, fn)
+	walked := s.locate(ctx, s.table, ".", sink.InTable, fn)
 	if walked == nil {
-		walked = s.locate(ctx, s.quarantine.below(quarantineSub), sink.InQuarantine, fn)
+		walked = s.locate(ctx, s.quarantine, quarantineSub, sink.InQuarantine, fn)
 	}
 	if walked == nil {
-		walked = s.locate(ctx, s.quarantine.below(heldSub), sink.InHeld, fn)
+		walked = s.locate(ctx, s.quarantine, heldSub, sink.InHeld, fn)
 	}
 	after, err := s.catchUp(ctx)
 	if err != nil {
@@ -35,20 +33,32 @@ func (s *Sink) Locate(ctx context.Context, fn func(place sink.Place, partition i
 		return err
 	}
 	if moved {
-		return pipeline.Faultf(pipeline.Transient, "locate the records of table %s: files were moved meanwhile, by a settlement or a rollback: begin again", s.table.dir)
+		return pipeline.Faultf(pipeline.Transient, "locate the records of table %s: files were moved meanwhile, by a settlement or a rollback: begin again", s.book.Table)
 	}
 	return walked
 }
 
-// below is a folder of the root, under the same setting.
-func (r root) below(folder string) root {
-	return root{dir: filepath.Join(r.dir, folder), setting: r.setting}
-}
-
-func (s *Sink) locate(ctx context.Context, r root, place sink.Place, fn func(sink.Place, int32, int64) error) error {
-	return r.walk(func(path string) error {
-		return readback.Offsets(ctx, path, func(partition int32, offset int64) error { return fn(place, partition, offset) })
+func (s *Sink) locate(ctx context.Context, st store, dir string, place sink.Place, fn func(sink.Place, int32, int64) error) error {
+	var used error // an error of fn, which isn't the store's
+	err := st.walk(ctx, dir, func(name string) error {
+		err := withLocal(ctx, st, name, func(path string) error {
+			used = readback.Offsets(ctx, path, func(partition int32, offset int64) error { return fn(place, partition, offset) })
+			return used
+		})
+		return err
 	})
+	if used != nil && errors.Is(err, used) {
+		return used
+	}
+	return st.fault(err, "list "+st.location(dir))
 }
 
-func isGone(err error) bool { return errors.Is(err, fs.ErrNotExist) }
+// withLocal calls fn with a local copy of a file, or with the file itself.
+func withLocal(ctx context.Context, st store, name string, fn func(path string) error) error {
+	path, done, err := st.local(ctx, name)
+	if err != nil {
+		return err
+	}
+	defer done()
+	return fn(path)
+}

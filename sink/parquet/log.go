@@ -1,12 +1,12 @@
 package parquet
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
-	"path/filepath"
+	"path"
 
 	"github.com/autonomous-data-pipeline/adp/pipeline"
 	"github.com/autonomous-data-pipeline/adp/sink/ledger"
@@ -16,93 +16,91 @@ import (
 // sink reads at most.
 const snapshotEvery = 64
 
+// Names in the log's folder.
+const (
+	snapshotName = logDir + "/snapshot.json"
+	tmpSuffix    = ".tmp"
+)
+
 // txlog is the commit log: numbered files, each created whole or not at all.
-// The commit is the truth; everything else in the folders is derived from it.
-type txlog struct{ root root }
+// The commit is the truth; everything else in the store is derived from it.
+type txlog struct{ store store }
 
-func (l txlog) dir() string { return filepath.Join(l.root.dir, logDir) }
+func logName(sequence int64) string { return path.Join(logDir, fmt.Sprintf("%020d.json", sequence)) }
 
-func (l txlog) file(sequence int64) string {
-	return filepath.Join(l.dir(), fmt.Sprintf("%020d.json", sequence))
-}
-
-func (l txlog) snapshotFile() string { return filepath.Join(l.dir(), "snapshot.json") }
+// where names a record in errors.
+func (l txlog) where(sequence int64) string { return l.store.location(logName(sequence)) }
 
 // read returns nil if there is no such record.
-func (l txlog) read(sequence int64) (*ledger.Record, error) {
-	path := l.file(sequence)
-	data, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
+func (l txlog) read(ctx context.Context, sequence int64) (*ledger.Record, error) {
+	at := l.where(sequence)
+	data, err := readFile(ctx, l.store, logName(sequence))
+	if isGone(err) {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, l.root.fault(err, "read commit "+path)
+		return nil, l.store.fault(err, "read commit "+at)
 	}
 	var rec ledger.Record
 	if err := json.Unmarshal(data, &rec); err != nil {
-		return nil, bugf("read commit %s: %w: restore the file from a backup, nothing can be committed before", path, err)
+		return nil, bugf("read commit %s: %w: restore the file from a backup, nothing can be committed before", at, err)
 	}
 	if rec.Format != ledger.Format || rec.Sequence != sequence {
-		return nil, bugf("read commit %s: it has format %d and sequence %d, this program reads format %d: is the program older than the table?", path, rec.Format, rec.Sequence, ledger.Format)
+		return nil, bugf("read commit %s: it has format %d and sequence %d, this program reads format %d: is the program older than the table?", at, rec.Format, rec.Sequence, ledger.Format)
 	}
 	if !rec.Sound() || !contained(&rec) {
-		return nil, bugf("read commit %s: it is no commit of this program: restore it from a backup", path)
+		return nil, bugf("read commit %s: it is no commit of this program: restore it from a backup", at)
 	}
 	return &rec, nil
 }
 
 // must reads a record that has to be there.
-func (l txlog) must(sequence int64) (*ledger.Record, error) {
-	rec, err := l.read(sequence)
+func (l txlog) must(ctx context.Context, sequence int64) (*ledger.Record, error) {
+	rec, err := l.read(ctx, sequence)
 	if err == nil && rec == nil {
-		return nil, bugf("read commit %s: the file is gone, later commits build on it: restore it from a backup", l.file(sequence))
+		return nil, bugf("read commit %s: the file is gone, later commits build on it: restore it from a backup", l.where(sequence))
 	}
 	return rec, err
 }
 
 // append creates rec's file, or reports that another commit took its number.
 // If it can't tell whether the commit was made, unsure is true.
-func (l txlog) append(rec *ledger.Record, step func(point string)) (made, unsure bool, err error) {
+func (l txlog) append(ctx context.Context, rec *ledger.Record, step func(point string)) (made, unsure bool, err error) {
 	data, err := json.Marshal(rec)
 	if err != nil {
 		return false, false, bugf("encode commit %d: %w", rec.Sequence, err)
 	}
-	tmp := filepath.Join(l.dir(), rec.ID+".tmp")
-	path := l.file(rec.Sequence)
-	defer func() { _ = os.Remove(tmp) }() // its other name is the commit; left behind by a crash, Cleanup takes it
-	if err := writeSynced(tmp, data); err != nil {
-		return false, false, l.root.fault(err, "write commit "+tmp)
-	}
-	step("written")
-	linked := os.Link(tmp, path)
-	// What a link reports isn't the last word: over a network, one that was made
+	unsure, created := l.store.create(ctx, logName(rec.Sequence), rec.ID, data, step)
+	// What that reports isn't the last word: over a network, a file that was made
 	// may be reported as one that existed, or as lost.
-	there, err := l.read(rec.Sequence)
+	there, err := l.read(context.WithoutCancel(ctx), rec.Sequence)
 	switch {
 	case err != nil:
 		return false, true, err
 	case there != nil && there.ID == rec.ID:
 		step("committed")
-		return true, false, l.root.fault(syncDir(l.dir()), "make commit "+path+" durable")
-	case errors.Is(linked, fs.ErrExist):
+		return true, false, nil
+	case errors.Is(created, fs.ErrExist):
 		return false, false, nil
 	default:
-		return false, false, l.root.fault(linked, "make commit "+path+" by a hard link")
+		return false, unsure, l.store.fault(created, "make commit "+l.where(rec.Sequence))
 	}
 }
 
 // restore is the newest usable snapshot, or the state of an empty log. A
 // snapshot that the log doesn't bear out is ignored: it is only a shortcut.
-func (l txlog) restore() (*ledger.State, error) {
-	data, err := os.ReadFile(l.snapshotFile())
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, l.root.fault(err, "read snapshot "+l.snapshotFile())
+func (l txlog) restore(ctx context.Context) (*ledger.State, error) {
+	data, err := readFile(ctx, l.store, snapshotName)
+	if err != nil && !isGone(err) {
+		return nil, l.store.fault(err, "read snapshot "+l.store.location(snapshotName))
 	}
 	var st ledger.State
 	if err != nil || json.Unmarshal(data, &st) != nil || st.Format != ledger.Format {
-		return &ledger.State{}, nil //nolint:nilerr // a snapshot is derived: without one the log itself is read
+		// A snapshot is derived: without one the log itself is read. But a store
+		// that isn't there must not look like an empty one.
+		return &ledger.State{}, l.store.fault(l.store.ready(ctx), "open "+l.store.location(logDir))
 	}
-	rec, err := l.read(st.Sequence)
+	rec, err := l.read(ctx, st.Sequence)
 	if err != nil {
 		return nil, err
 	}
@@ -113,33 +111,25 @@ func (l txlog) restore() (*ledger.State, error) {
 }
 
 // saveSnapshot replaces the snapshot by st's.
-func (l txlog) saveSnapshot(st *ledger.State) error {
+func (l txlog) saveSnapshot(ctx context.Context, st *ledger.State) error {
 	data, err := json.Marshal(st)
 	if err != nil {
 		return bugf("encode snapshot %d: %w", st.Sequence, err)
 	}
-	tmp, err := os.CreateTemp(l.dir(), "snapshot-*.tmp")
-	if err != nil {
-		return l.root.fault(err, "write a snapshot in "+l.dir())
-	}
-	_, err = tmp.Write(data)
-	if err := errors.Join(err, tmp.Close()); err != nil {
-		return l.root.fault(err, "write snapshot "+tmp.Name())
-	}
-	return l.root.fault(os.Rename(tmp.Name(), l.snapshotFile()), "replace snapshot "+l.snapshotFile())
+	return l.store.fault(l.store.replace(ctx, snapshotName, data), "replace snapshot "+l.store.location(snapshotName))
 }
 
 // advance folds the records that were committed after st.
-func (l txlog) advance(st *ledger.State) (*ledger.State, *ledger.Record, error) {
+func (l txlog) advance(ctx context.Context, st *ledger.State) (*ledger.State, *ledger.Record, error) {
 	var tip *ledger.Record
 	for {
-		rec, err := l.read(st.Sequence + 1)
+		rec, err := l.read(ctx, st.Sequence+1)
 		if err != nil || rec == nil {
 			return st, tip, err
 		}
 		next, err := st.Fold(rec)
 		if err != nil {
-			return st, tip, pipeline.Faultf(pipeline.Bug, "follow commit %s: %w", l.file(rec.Sequence), err)
+			return st, tip, pipeline.Faultf(pipeline.Bug, "follow commit %s: %w", l.where(rec.Sequence), err)
 		}
 		st, tip = next, rec
 	}

@@ -58,7 +58,7 @@ func TestSnapshotIsAShortcut(t *testing.T) {
 	cfg := testConfig(t)
 	s := opened(t, cfg, snapshotEvery+3)
 	want := stateOf(t, s)
-	early := s.log.file(3)
+	early := s.log.where(3)
 	record := readAll(t, early)
 	remove(t, early)
 	if got := stateOf(t, reopened(t, cfg)); !reflect.DeepEqual(got, want) {
@@ -68,16 +68,16 @@ func TestSnapshotIsAShortcut(t *testing.T) {
 	if err := os.WriteFile(early, record, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	snapshot := readAll(t, s.log.snapshotFile())
+	snapshot := readAll(t, s.table.location(snapshotName))
 	for name, content := range map[string][]byte{
 		"lost": nil, "cut short": snapshot[:len(snapshot)/2], "of another format": []byte(`{"format":99,"sequence":7}`),
 		"of another log":  []byte(strings.Replace(string(snapshot), `"tip":"`, `"tip":"0`, 1)),
 		"from the future": []byte(strings.Replace(string(snapshot), `"sequence":64`, `"sequence":6400`, 1)),
 	} {
 		t.Run(name, func(t *testing.T) {
-			remove(t, s.log.snapshotFile())
+			remove(t, s.table.location(snapshotName))
 			if content != nil {
-				if err := os.WriteFile(s.log.snapshotFile(), content, 0o644); err != nil {
+				if err := os.WriteFile(s.table.location(snapshotName), content, 0o644); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -85,7 +85,7 @@ func TestSnapshotIsAShortcut(t *testing.T) {
 				t.Errorf("the state is %+v, want %+v", got, want)
 			}
 			if content == nil {
-				if err := os.WriteFile(s.log.snapshotFile(), snapshot, 0o644); err != nil {
+				if err := os.WriteFile(s.table.location(snapshotName), snapshot, 0o644); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -103,11 +103,11 @@ func remove(t *testing.T, path string) {
 func TestBrokenLogIsABug(t *testing.T) {
 	t.Parallel()
 	tests := map[string]func(t *testing.T, s *Sink){
-		"a record that is no JSON":       func(t *testing.T, s *Sink) { rewrite(t, s.log.file(2), "{", "[") },
-		"a record of a newer format":     func(t *testing.T, s *Sink) { rewrite(t, s.log.file(2), `"format":1`, `"format":2`) },
-		"a record under another number":  func(t *testing.T, s *Sink) { rewrite(t, s.log.file(2), `"sequence":2`, `"sequence":3`) },
-		"a record that follows no other": func(t *testing.T, s *Sink) { rewrite(t, s.log.file(2), `"previous":"`, `"previous":"0`) },
-		"a schema that can't be read":    func(t *testing.T, s *Sink) { rewrite(t, s.log.file(2), `"type":"record"`, `"type":"array"`) },
+		"a record that is no JSON":       func(t *testing.T, s *Sink) { rewrite(t, s.log.where(2), "{", "[") },
+		"a record of a newer format":     func(t *testing.T, s *Sink) { rewrite(t, s.log.where(2), `"format":1`, `"format":2`) },
+		"a record under another number":  func(t *testing.T, s *Sink) { rewrite(t, s.log.where(2), `"sequence":2`, `"sequence":3`) },
+		"a record that follows no other": func(t *testing.T, s *Sink) { rewrite(t, s.log.where(2), `"previous":"`, `"previous":"0`) },
+		"a schema that can't be read":    func(t *testing.T, s *Sink) { rewrite(t, s.log.where(2), `"type":"record"`, `"type":"array"`) },
 	}
 	for name, damage := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -115,8 +115,8 @@ func TestBrokenLogIsABug(t *testing.T) {
 			s := opened(t, cfg, 3)
 			damage(t, s)
 			_, err := reopened(t, cfg).State(t.Context())
-			if err == nil || pipeline.KindOf(err) != pipeline.Bug || !strings.Contains(err.Error(), s.log.file(2)) {
-				t.Errorf("error is %v, want a bug that names %s", err, s.log.file(2))
+			if err == nil || pipeline.KindOf(err) != pipeline.Bug || !strings.Contains(err.Error(), s.log.where(2)) {
+				t.Errorf("error is %v, want a bug that names %s", err, s.log.where(2))
 			}
 		})
 	}
@@ -183,7 +183,7 @@ func TestHiddenFilesArentData(t *testing.T) {
 				t.Fatalf("the load wasn't cut off: %v", err)
 			}
 			reached++
-			committed, err := exists(s.log.file(2))
+			committed, err := exists(s.log.where(2))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -211,8 +211,8 @@ func TestHiddenFilesArentData(t *testing.T) {
 func dataFiles(t *testing.T, s *Sink) []string {
 	t.Helper()
 	var out []string
-	for _, r := range []root{s.table, s.quarantine} {
-		err := filepath.WalkDir(r.dir, func(path string, d fs.DirEntry, err error) error {
+	for _, r := range []store{s.table, s.quarantine} {
+		err := filepath.WalkDir(r.location(""), func(path string, d fs.DirEntry, err error) error {
 			if err == nil && filepath.Ext(path) == dataSuffix {
 				out = append(out, path)
 			}
@@ -234,14 +234,14 @@ func FuzzLogNeverPanics(f *testing.F) {
 	f.Add([]byte(`{"format":1,"sequence":1,"id":"a","kind":"load","batch":{"id":"b","ranges":[{"end":3}]}}`))
 	f.Add([]byte(`{"format":1,"sequence":1,"id":"a","kind":"rollback"}`))
 	f.Add([]byte(`{"format":1,"sequence":1,"id":"a","kind":"settle","commits":[],"remove_table":["../x"],"table":[{"from":"../y"}]}`))
-	if err := os.MkdirAll(s.log.dir(), 0o755); err != nil {
+	if err := os.MkdirAll(s.table.location(logDir), 0o755); err != nil {
 		f.Fatal(err)
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		if err := os.WriteFile(s.log.file(1), data, 0o644); err != nil {
+		if err := os.WriteFile(s.log.where(1), data, 0o644); err != nil {
 			t.Fatal(err)
 		}
-		st, tip, err := s.log.advance(&ledger.State{})
+		st, tip, err := s.log.advance(t.Context(), &ledger.State{})
 		if err == nil && tip != nil && st.Sequence != 1 {
 			t.Errorf("record 1 gives sequence %d", st.Sequence)
 		}

@@ -3,6 +3,7 @@ package parquet
 import (
 	"context"
 	"fmt"
+	"io"
 	"path"
 	"path/filepath"
 	"slices"
@@ -30,7 +31,7 @@ func (s *Sink) bring(ctx context.Context, p ledger.Plan, a *attempt) (*ledger.Re
 	rec := p.Commit
 	for _, list := range []struct {
 		items []ledger.Item
-		root  root
+		store store
 		into  *[]ledger.DataFile
 	}{{p.Table, s.table, &rec.Table}, {p.Rejects, s.quarantine, &rec.Rejects}, {p.Held, s.quarantine, &rec.Held}} {
 		for _, item := range list.items {
@@ -38,7 +39,11 @@ func (s *Sink) bring(ctx context.Context, p ledger.Plan, a *attempt) (*ledger.Re
 				*list.into = append(*list.into, stay(item.Was, rec.Status))
 				continue
 			}
-			f, err := a.copy(ctx, list.root, item.File)
+			open := staged(item.File)
+			if item.Origin == ledger.Own {
+				open = func(ctx context.Context) (io.ReadCloser, error) { return s.quarantine.open(ctx, item.Was.Path) }
+			}
+			f, err := a.copy(ctx, list.store, item.File, open)
 			if err != nil {
 				return nil, err
 			}
@@ -57,8 +62,8 @@ func stay(f ledger.DataFile, status sink.Status) ledger.DataFile {
 	return f
 }
 
-// place gives every file that isn't in its place yet its final path.
-func place(r *ledger.Record) {
+// settleNames gives every file that isn't in its place yet its final path.
+func settleNames(r *ledger.Record) {
 	n := 0
 	put := func(f *ledger.DataFile, folder string) {
 		if f.From != "" {
@@ -93,7 +98,7 @@ func heldFolder(s sink.Status) string {
 	return quarantineSub
 }
 
-// within reports whether all that a record names stays within the folders.
+// contained reports whether all that a record names stays within the folders.
 func contained(r *ledger.Record) bool {
 	return !slices.ContainsFunc(r.Paths(), func(p string) bool { return !filepath.IsLocal(filepath.FromSlash(p)) })
 }

@@ -25,7 +25,9 @@ func (s *Sink) Entries(ctx context.Context) ([]sink.Entry, error) {
 // entry that has changed since it was read is ErrConflict.
 func (s *Sink) Rejects(ctx context.Context, e sink.Entry, fn func(pipeline.Reject) error) error {
 	for _, f := range e.Rejects {
-		err := readback.Rejects(ctx, f.Path, fn)
+		err := withLocal(ctx, s.quarantine, nameIn(s.quarantine, f.Path), func(path string) error {
+			return readback.Rejects(ctx, path, fn)
+		})
 		if errors.Is(err, fs.ErrNotExist) {
 			return s.vanished(ctx, e.BatchID, f.Path, err)
 		}

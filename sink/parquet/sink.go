@@ -1,13 +1,14 @@
-// Package parquet is the sink on a local folder: a table is Hive-style Parquet
-// files that any tool reads, committed by a log beside them. One numbered file
-// of the log is one commit; it is created whole or not at all, and from then
-// on everybody who opens the sink finishes putting the files into place. The
-// package decides nothing about data, and deletes nothing that a commit names.
+// Package parquet is the sink on a folder or in object storage: a table is
+// Hive-style Parquet files that any tool reads, committed by a log beside them.
+// One numbered file of the log is one commit; it is created whole or not at all,
+// and from then on everybody who opens the sink finishes putting the files into
+// place. The package decides nothing about data, and deletes nothing that a
+// commit names.
 package parquet
 
 import (
 	"context"
-	"os"
+	"errors"
 	"slices"
 	"sync"
 	"time"
@@ -20,8 +21,8 @@ import (
 // Sink is one table in a folder. It is safe for concurrent use, also by several
 // processes on one machine.
 type Sink struct {
-	table      root
-	quarantine root
+	table      store
+	quarantine store
 	log        txlog
 	book       ledger.Book
 	now        func() time.Time
@@ -29,7 +30,7 @@ type Sink struct {
 
 	mu        sync.Mutex
 	st        *ledger.State // the log as far as it was read; nil before the first look
-	tip       os.FileInfo   // of st's last record
+	tip       string        // stamp of st's last record
 	published int64         // up to which commits are known to be in place
 	snapshot  int64         // the newest that this sink knows of
 }
@@ -42,18 +43,22 @@ func New(cfg Config) (*Sink, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	s := &Sink{
-		table:      root{dir: cfg.tableDir(), setting: settingPath},
-		quarantine: root{dir: cfg.quarantineDir(), setting: settingQuarantine},
-		now:        time.Now,
-		step:       func(string) {},
+	table, err := cfg.table().store(settingPath)
+	if err != nil {
+		return nil, err
 	}
-	s.log = txlog{root: s.table}
-	s.book = ledger.Book{
-		Table: s.table.dir, TablePath: s.table.path, QuarantinePath: s.quarantine.path,
-		Read: func(_ context.Context, sequence int64) (*ledger.Record, error) { return s.log.must(sequence) },
+	quarantine, err := cfg.quarantine().store(settingQuarantine)
+	if err != nil {
+		return nil, errors.Join(err, table.close())
 	}
-	return s, nil
+	return newSink(cfg.table().String(), table, quarantine), nil
+}
+
+func newSink(name string, table, quarantine store) *Sink {
+	s := &Sink{table: table, quarantine: quarantine, now: time.Now, step: func(string) {}}
+	s.log = txlog{store: table}
+	s.book = ledger.Book{Table: name, TablePath: table.location, QuarantinePath: quarantine.location, Read: s.log.must}
+	return s
 }
 
 // State is the last commit's. It finishes publishing that commit first.
@@ -83,8 +88,8 @@ func (s *Sink) Covered(ctx context.Context) ([]pipeline.Range, error) {
 	return slices.Clone(st.Covered), nil
 }
 
-// Close has nothing to give back: the sink holds no file open between calls.
-func (s *Sink) Close() error { return nil }
+// Close gives connections to object storage back. No file is open between calls.
+func (s *Sink) Close() error { return errors.Join(s.table.close(), s.quarantine.close()) }
 
 // catchUp reads what was committed since the last look, and puts the newest
 // commit's files into place. Older ones are in place: nobody commits before.
@@ -94,28 +99,28 @@ func (s *Sink) catchUp(ctx context.Context) (*ledger.State, error) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if err := s.recall(); err != nil {
+	if err := s.recall(ctx); err != nil {
 		return nil, err
 	}
-	st, tip, err := s.log.advance(s.st)
+	st, tip, err := s.log.advance(ctx, s.st)
 	if err != nil {
 		s.st = nil // begin anew: the log may have been replaced under us
 		return nil, err
 	}
 	if st.Sequence > s.published {
 		if tip == nil {
-			if tip, err = s.log.must(st.Sequence); err != nil {
+			if tip, err = s.log.must(ctx, st.Sequence); err != nil {
 				return nil, err
 			}
 		}
-		if err := s.publish(tip); err != nil {
+		if err := s.publish(ctx, tip); err != nil {
 			return nil, err
 		}
 		s.published = st.Sequence
 	}
 	if s.st != st {
-		if s.tip, err = os.Stat(s.log.file(st.Sequence)); err != nil {
-			return nil, s.table.fault(err, "find commit "+s.log.file(st.Sequence))
+		if s.tip, err = s.stamp(ctx, st.Sequence); err != nil {
+			return nil, err
 		}
 	}
 	s.st = st
@@ -124,27 +129,30 @@ func (s *Sink) catchUp(ctx context.Context) (*ledger.State, error) {
 
 // recall forgets what was read of a log that isn't there any more: the folder
 // was cleared, or replaced, while this sink was open.
-func (s *Sink) recall() error {
+func (s *Sink) recall(ctx context.Context) error {
 	if s.st != nil && s.st.Sequence > 0 {
-		info, err := os.Stat(s.log.file(s.st.Sequence))
-		if err != nil || !os.SameFile(info, s.tip) || !info.ModTime().Equal(s.tip.ModTime()) {
+		if tip, err := s.stamp(ctx, s.st.Sequence); err != nil || tip != s.tip {
 			s.st = nil
 		}
 	}
 	if s.st != nil {
 		return nil
 	}
-	st, err := s.log.restore()
+	st, err := s.log.restore(ctx)
 	if err != nil {
 		return err
 	}
-	s.st, s.tip, s.published, s.snapshot = st, nil, 0, st.Sequence
+	s.st, s.tip, s.published, s.snapshot = st, "", 0, st.Sequence
 	if st.Sequence > 0 {
-		if s.tip, err = os.Stat(s.log.file(st.Sequence)); err != nil {
-			return s.table.fault(err, "find commit "+s.log.file(st.Sequence))
-		}
+		s.tip, err = s.stamp(ctx, st.Sequence)
 	}
-	return nil
+	return err
+}
+
+// stamp tells a commit's file from another one under its name.
+func (s *Sink) stamp(ctx context.Context, sequence int64) (string, error) {
+	stamp, err := s.table.stamp(ctx, logName(sequence))
+	return stamp, s.table.fault(err, "find commit "+s.log.where(sequence))
 }
 
 // decision plans a commit on top of a state.
@@ -154,7 +162,7 @@ type decision func(ctx context.Context, st *ledger.State) (ledger.Plan, error)
 // came first. The receipt is zero if there was nothing to commit.
 func (s *Sink) commit(ctx context.Context, decide decision) (sink.Receipt, error) {
 	a := newAttempt()
-	defer func() { a.drop(s.table, s.quarantine) }()
+	defer func() { a.drop(context.WithoutCancel(ctx), s.table, s.quarantine) }()
 	for {
 		st, err := s.catchUp(ctx)
 		if err != nil {
@@ -177,8 +185,8 @@ func (s *Sink) commit(ctx context.Context, decide decision) (sink.Receipt, error
 			return sink.Receipt{}, err
 		}
 		rec.Follow(st, a.id, s.now())
-		place(rec)
-		made, err := s.try(rec, a)
+		settleNames(rec)
+		made, err := s.try(ctx, rec, a)
 		if err != nil {
 			return sink.Receipt{}, err
 		}
@@ -195,15 +203,12 @@ func (s *Sink) movedOn(ctx context.Context, st *ledger.State) bool {
 }
 
 // try makes one commit, or finds its number taken.
-func (s *Sink) try(rec *ledger.Record, a *attempt) (bool, error) {
-	if err := makeDir(s.log.dir()); err != nil {
-		return false, s.table.fault(err, "make folder "+s.log.dir())
-	}
-	if err := a.seal(); err != nil {
+func (s *Sink) try(ctx context.Context, rec *ledger.Record, a *attempt) (bool, error) {
+	if err := a.seal(ctx); err != nil {
 		return false, err
 	}
 	s.step("staged")
-	made, unsure, err := s.log.append(rec, s.step)
+	made, unsure, err := s.log.append(ctx, rec, s.step)
 	a.kept = made || unsure
 	return made, err
 }
@@ -223,6 +228,6 @@ func (s *Sink) finish(ctx context.Context) error {
 	if !due {
 		return nil
 	}
-	_ = s.log.saveSnapshot(st) // one that can't be written costs the next opener time, no more
+	_ = s.log.saveSnapshot(ctx, st) // one that can't be written costs the next opener time, no more
 	return nil
 }

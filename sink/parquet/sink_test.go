@@ -40,7 +40,7 @@ func TestConfigRules(t *testing.T) {
 		"the table is needed":                  {func(c *Config) { c.Table = "" }, settingTable},
 		"a table may not be hidden":            {func(c *Config) { c.Table = "_customers" }, settingTable},
 		"a table is no path":                   {func(c *Config) { c.Table = "../customers" }, settingTable},
-		"buckets are for other sinks":          {func(c *Config) { c.Dir = "s3://bucket/x" }, settingPath},
+		"an unknown scheme is refused":         {func(c *Config) { c.QuarantineDir = "ftp://host/x" }, settingQuarantine},
 		"quarantine isn't part of the table":   {func(c *Config) { c.QuarantineDir = filepath.Join(c.Dir, c.Table, "q") }, settingQuarantine},
 		"the table isn't part of quarantine":   {func(c *Config) { c.QuarantineDir = c.Dir }, settingQuarantine},
 		"quarantine isn't the table's folder":  {func(c *Config) { c.QuarantineDir = filepath.Join(c.Dir, c.Table) }, settingQuarantine},
@@ -61,7 +61,7 @@ func TestConfigRules(t *testing.T) {
 }
 
 func TestFaultKinds(t *testing.T) {
-	r := root{dir: "/data/out/customers", setting: settingPath}
+	r := folder{dir: "/data/out/customers", setting: settingPath}
 	tests := map[string]struct {
 		err  error
 		kind pipeline.Kind
@@ -132,24 +132,24 @@ func TestCopyTakenAwayBeforeTheCommit(t *testing.T) {
 	s := opened(t, testConfig(t), 1)
 	l := sinktest.Stage(t, t.TempDir(), sinktest.Spec{Base: pipeline.Checkpoint{0: 10}, Ranges: []pipeline.Range{{Start: 10, End: 20}}})
 	a := newAttempt()
-	if _, err := a.copy(t.Context(), s.table, l.Table[0]); err != nil {
+	if _, err := a.copy(t.Context(), s.table, l.Table[0], staged(l.Table[0])); err != nil {
 		t.Fatal(err)
 	}
-	if err := a.seal(); err != nil {
+	if err := a.seal(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	removed, err := s.Cleanup(t.Context(), 0)
 	if err != nil || len(removed) != 1 {
 		t.Fatalf("removed %v, %v, want the attempt's folder", removed, err)
 	}
-	if err := a.seal(); pipeline.KindOf(err) != pipeline.Transient || err == nil {
+	if err := a.seal(t.Context()); pipeline.KindOf(err) != pipeline.Transient || err == nil {
 		t.Errorf("error is %v, want a transient fault", err)
 	}
 }
 
 func TestCleanupSparesTheYoung(t *testing.T) {
 	s := opened(t, testConfig(t), 1)
-	if err := os.MkdirAll(s.table.pending("young"), 0o755); err != nil {
+	if err := os.MkdirAll(s.table.location(pendingDir+"/young"), 0o755); err != nil {
 		t.Fatal(err)
 	}
 	if removed, err := s.Cleanup(t.Context(), 1<<40); err != nil || len(removed) != 0 {
@@ -177,10 +177,10 @@ func TestCancelledLoadLeavesNothing(t *testing.T) {
 	if _, err := s.Load(t.Context(), l); err == nil {
 		t.Fatal("a file with another checksum was loaded")
 	}
-	for _, r := range []root{s.table, s.quarantine} {
-		left, err := os.ReadDir(filepath.Join(r.dir, pendingDir))
+	for _, r := range []store{s.table, s.quarantine} {
+		left, err := os.ReadDir(r.location(pendingDir))
 		if err != nil || len(left) != 0 {
-			t.Errorf("%s is left in %s, %v", left, r.dir, err)
+			t.Errorf("%s is left in %s, %v", left, r.location(""), err)
 		}
 	}
 }
@@ -190,8 +190,8 @@ func TestCancelledLoadLeavesNothing(t *testing.T) {
 func TestFailedCommitGivesItsSpaceBack(t *testing.T) {
 	s := opened(t, testConfig(t), 0)
 	s.step = func(point string) {
-		if point == "staged" {
-			if err := os.RemoveAll(s.log.dir()); err != nil {
+		if point == "written" {
+			if err := os.RemoveAll(s.table.location(logDir)); err != nil {
 				t.Error(err)
 			}
 		}
@@ -200,7 +200,7 @@ func TestFailedCommitGivesItsSpaceBack(t *testing.T) {
 	if _, err := s.Load(t.Context(), l); err == nil || pipeline.KindOf(err) != pipeline.Transient {
 		t.Fatalf("error is %v, want a transient fault", err)
 	}
-	left, err := os.ReadDir(filepath.Join(s.table.dir, pendingDir))
+	left, err := os.ReadDir(s.table.location(pendingDir))
 	if err != nil || len(left) != 0 {
 		t.Errorf("%s is left, %v", left, err)
 	}

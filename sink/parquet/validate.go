@@ -2,6 +2,9 @@ package parquet
 
 import (
 	"context"
+	"crypto/sha256"
+	"io"
+	"os"
 
 	"github.com/autonomous-data-pipeline/adp/pipeline"
 	"github.com/autonomous-data-pipeline/adp/sink"
@@ -17,14 +20,14 @@ func (s *Sink) Validate(ctx context.Context, r sink.Receipt) (sink.Verdict, erro
 	}
 	v := sink.Verdict{BatchID: r.BatchID}
 	for _, f := range r.Table {
-		rows, problems, err := s.check(ctx, r.BatchID, f)
+		rows, problems, err := s.check(ctx, s.table, r.BatchID, f)
 		if err != nil {
 			return sink.Verdict{}, err
 		}
 		v.Rows, v.Problems = v.Rows+rows, append(v.Problems, problems...)
 	}
 	for _, f := range r.Quarantine {
-		rows, problems, err := s.check(ctx, r.BatchID, f)
+		rows, problems, err := s.check(ctx, s.quarantine, r.BatchID, f)
 		if err != nil {
 			return sink.Verdict{}, err
 		}
@@ -36,21 +39,53 @@ func (s *Sink) Validate(ctx context.Context, r sink.Receipt) (sink.Verdict, erro
 // check reads one file back. Bytes that aren't those that were committed are
 // not decoded: there is nothing to learn, and a damaged length could ask the
 // decoder for any amount of memory.
-func (s *Sink) check(ctx context.Context, batchID string, f pipeline.File) (int64, []sink.Problem, error) {
-	got, err := sum(ctx, f.Path)
+func (s *Sink) check(ctx context.Context, st store, batchID string, f pipeline.File) (rows int64, problems []sink.Problem, err error) {
+	read := withLocal(ctx, st, nameIn(st, f.Path), func(path string) error {
+		got, err := sum(ctx, path)
+		if err != nil {
+			return err
+		}
+		if got != f.SHA256 {
+			problems = []sink.Problem{{File: f.Path, What: "sha256", Want: f.SHA256, Got: got}}
+			return nil
+		}
+		local := f
+		local.Path = path
+		rows, problems, err = readback.CheckFile(ctx, local)
+		for i := range problems {
+			problems[i].File = f.Path
+		}
+		return err
+	})
 	switch {
-	case isGone(err):
+	case read == nil:
+		return rows, problems, nil
+	case ctx.Err() != nil:
+		return 0, nil, ctx.Err()
+	case isGone(read):
 		current, err := s.names(ctx, batchID, f.Path)
 		if err == nil && !current {
 			err = ledger.Conflictf("validate batch %s: it has changed since the receipt for %s", batchID, f.Path)
 		}
 		return 0, []sink.Problem{{File: f.Path, What: "missing file"}}, err
-	case ctx.Err() != nil:
-		return 0, nil, ctx.Err()
-	case err != nil:
-		return 0, []sink.Problem{{File: f.Path, What: "unreadable", Got: err.Error()}}, nil //nolint:nilerr // what can't be read is a finding
-	case got != f.SHA256:
-		return 0, []sink.Problem{{File: f.Path, What: "sha256", Want: f.SHA256, Got: got}}, nil
 	}
-	return readback.CheckFile(ctx, f)
+	if st.remote() {
+		return 0, nil, st.fault(read, "read back "+f.Path)
+	}
+	return 0, []sink.Problem{{File: f.Path, What: "unreadable", Got: read.Error()}}, nil
+}
+
+// sum is the SHA-256 of a file's bytes.
+func sum(ctx context.Context, path string) (string, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = f.Close() }() // only read
+	s := &summing{ctx: ctx, src: f, hash: sha256.New()}
+	if _, err := io.Copy(io.Discard, s); err != nil {
+		return "", err
+	}
+	_, sha := s.result()
+	return sha, nil
 }

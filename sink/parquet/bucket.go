@@ -1,0 +1,256 @@
+package parquet
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"strings"
+	"time"
+
+	"gocloud.dev/blob"
+	"gocloud.dev/gcerrors"
+
+	"github.com/autonomous-data-pipeline/adp/pipeline"
+)
+
+// bucket is a store in object storage. There an object is there whole or not
+// at all, and a commit is a conditional put: it fails if the name is taken.
+// Nothing can be renamed, so a move is a copy, then a removal.
+type bucket struct {
+	b       *blob.Bucket // the prefix's view of it
+	url     string       // of the prefix, without a slash at its end
+	setting string       // that names url, for errors
+}
+
+var _ store = bucket{}
+
+func (b bucket) location(name string) string { return b.url + "/" + name }
+
+// gone makes the driver's "not found" the one that all stores share.
+func gone(err error) error {
+	if gcerrors.Code(err) == gcerrors.NotFound {
+		return fmt.Errorf("%w: %w", fs.ErrNotExist, err)
+	}
+	return err
+}
+
+func (b bucket) open(ctx context.Context, name string) (io.ReadCloser, error) {
+	r, err := b.b.NewReader(ctx, name, nil)
+	if err != nil {
+		return nil, gone(err)
+	}
+	return r, nil
+}
+
+// local downloads the object: readers of Parquet jump to and fro.
+func (b bucket) local(ctx context.Context, name string) (string, func(), error) {
+	r, err := b.open(ctx, name)
+	if err != nil {
+		return "", nil, err
+	}
+	defer func() { _ = r.Close() }() // only read
+	f, err := os.CreateTemp("", "adp-*"+dataSuffix)
+	if err != nil {
+		return "", nil, fmt.Errorf("make a temporary file (setting: TMPDIR): %w", err)
+	}
+	done := func() { _ = os.Remove(f.Name()) } // one that can't be removed hurts nobody
+	_, err = io.Copy(f, r)
+	if err := errors.Join(err, f.Close()); err != nil {
+		done()
+		return "", nil, err
+	}
+	return f.Name(), done, nil
+}
+
+func (b bucket) stamp(ctx context.Context, name string) (string, error) {
+	a, err := b.b.Attributes(ctx, name)
+	if err != nil {
+		return "", gone(err)
+	}
+	return fmt.Sprint(a.ETag, " ", a.ModTime.UnixNano(), " ", a.Size), nil
+}
+
+func (b bucket) put(ctx context.Context, name string, src io.Reader) error {
+	return b.write(ctx, name, src, nil)
+}
+
+// write puts an object. A reader that fails must not leave half of it behind:
+// cancelling the writer's context does that.
+func (b bucket) write(ctx context.Context, name string, src io.Reader, opts *blob.WriterOptions) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	w, err := b.b.NewWriter(ctx, name, opts)
+	if err != nil {
+		return err
+	}
+	if _, err := io.Copy(w, src); err != nil {
+		cancel()
+		_ = w.Close() // the copy's error is the one to tell
+		return err
+	}
+	return w.Close()
+}
+
+// seal has nothing to do: an object that was put is durable.
+func (b bucket) seal(context.Context, string) error { return nil }
+
+// create puts under the condition that nothing is there. A put that was cut off
+// may still arrive later: only a refusal is sure.
+func (b bucket) create(ctx context.Context, name, _ string, data []byte, step func(string)) (bool, error) {
+	step("written")
+	err := b.write(ctx, name, strings.NewReader(string(data)), &blob.WriterOptions{IfNotExist: true, ContentType: "application/json"})
+	if gcerrors.Code(err) == gcerrors.FailedPrecondition {
+		return false, fmt.Errorf("%w: %w", fs.ErrExist, err)
+	}
+	return err != nil, err
+}
+
+func (b bucket) replace(ctx context.Context, name string, data []byte) error {
+	return b.write(ctx, name, strings.NewReader(string(data)), nil)
+}
+
+// arrange may be repeated, and by several processes at once: the last one to
+// see an object under its old name copies it, and the copies are the same.
+func (b bucket) arrange(ctx context.Context, moves []move, step func(string)) error {
+	for _, m := range moves {
+		err := gone(b.b.Copy(ctx, m.to, m.from, nil))
+		if isGone(err) {
+			continue // moved before
+		}
+		if err == nil {
+			err = b.remove(ctx, []string{m.from})
+		}
+		if err != nil {
+			return fmt.Errorf("move %s to %s: %w", b.location(m.from), m.to, err)
+		}
+		step("moved")
+	}
+	return nil
+}
+
+func (b bucket) remove(ctx context.Context, names []string) error {
+	for _, name := range names {
+		if err := gone(b.b.Delete(ctx, name)); err != nil && !isGone(err) {
+			return err
+		}
+	}
+	return nil
+}
+
+func (b bucket) drop(ctx context.Context, dir string) error {
+	var names []string
+	err := b.list(ctx, dir+"/", "", func(o *blob.ListObject) error {
+		names = append(names, o.Key)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return b.remove(ctx, names)
+}
+
+// list calls fn for the objects below a prefix; with a delimiter, for those and
+// the "folders" directly below it.
+func (b bucket) list(ctx context.Context, prefix, delimiter string, fn func(*blob.ListObject) error) error {
+	it := b.b.List(&blob.ListOptions{Prefix: prefix, Delimiter: delimiter})
+	for {
+		o, err := it.Next(ctx)
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err == nil {
+			err = fn(o)
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+func (b bucket) walk(ctx context.Context, dir string, fn func(name string) error) error {
+	prefix := strings.TrimPrefix(dir+"/", "./")
+	return b.list(ctx, prefix, "/", func(o *blob.ListObject) error {
+		switch {
+		case o.IsDir && strings.HasPrefix(path.Base(o.Key), "_"):
+			return nil
+		case o.IsDir:
+			return b.walk(ctx, strings.TrimSuffix(o.Key, "/"), fn)
+		case strings.HasSuffix(o.Key, dataSuffix):
+			return fn(o.Key)
+		}
+		return nil
+	})
+}
+
+// leftovers is by the youngest object: a folder here is what its objects are.
+func (b bucket) leftovers(ctx context.Context, dir string, since time.Time) ([]string, error) {
+	old := map[string]bool{}
+	var order []string
+	err := b.list(ctx, dir+"/", "", func(o *blob.ListObject) error {
+		first, _, _ := strings.Cut(strings.TrimPrefix(o.Key, dir+"/"), "/")
+		name := dir + "/" + first
+		if _, seen := old[name]; !seen {
+			old[name], order = true, append(order, name)
+		}
+		old[name] = old[name] && !o.ModTime.After(since)
+		return nil
+	})
+	var out []string
+	for _, name := range order {
+		if old[name] {
+			out = append(out, name)
+		}
+	}
+	return out, err
+}
+
+func (b bucket) remote() bool { return true }
+
+func (b bucket) ready(ctx context.Context) error {
+	ok, err := b.b.IsAccessible(ctx)
+	if err == nil && !ok {
+		err = pipeline.Misconfiguredf(b.setting, "reach %s: there is no such bucket: make it, or correct the setting", b.url)
+	}
+	return err
+}
+
+func (b bucket) close() error { return b.b.Close() }
+
+// coded is what the cloud SDKs' errors have in common.
+type coded interface{ ErrorCode() string }
+
+// refusals are codes of S3 that the portable error codes don't tell apart.
+var refusals = map[string]string{
+	"NoSuchBucket":          "there is no such bucket: make it, or correct the setting",
+	"InvalidAccessKeyId":    "the key isn't known: correct AWS_ACCESS_KEY_ID",
+	"SignatureDoesNotMatch": "the secret is wrong: correct AWS_SECRET_ACCESS_KEY",
+	"ExpiredToken":          "the credentials have expired: renew AWS_SESSION_TOKEN, or use a role",
+	"AccessDenied":          "the credentials may not do this: grant list, get, put and delete below the prefix",
+	"PermanentRedirect":     "the bucket is in another region: correct AWS_REGION",
+}
+
+// fault is the one place where errors of object storage get their kind.
+func (b bucket) fault(err error, attempted string) error {
+	var c coded
+	var known *pipeline.Fault
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &known), errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		return err
+	case errors.As(err, &c) && refusals[c.ErrorCode()] != "":
+		return pipeline.Misconfiguredf(b.setting, "%s: %s (%w)", attempted, refusals[c.ErrorCode()], err)
+	}
+	switch gcerrors.Code(err) {
+	case gcerrors.PermissionDenied:
+		return pipeline.Misconfiguredf(b.setting, "%s: %w: grant the worker's credentials list, get, put and delete below %s", attempted, err, b.url)
+	case gcerrors.InvalidArgument, gcerrors.Unimplemented:
+		return pipeline.Misconfiguredf(b.setting, "%s: %w: check the parameters of %s", attempted, err, b.url)
+	default:
+		return pipeline.Faultf(pipeline.Transient, "%s: %w", attempted, err)
+	}
+}
