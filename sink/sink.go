@@ -24,6 +24,14 @@ type State struct {
 	Checkpoint    pipeline.Checkpoint `json:"checkpoint"`
 	Schema        *schemas.Schema     `json:"schema,omitempty"`
 	SchemaVersion int                 `json:"schema_version,omitempty"`
+	Expired       Expired             `json:"expired,omitzero"`
+}
+
+// Expired is what Expire has removed for good: so many records, somewhere in
+// these ranges.
+type Expired struct {
+	Ranges  []pipeline.Range `json:"ranges"` // merged and ordered
+	Records int64            `json:"records"`
 }
 
 // Load is one batch's commit.
@@ -155,6 +163,12 @@ type Sink interface {
 	// Rollback takes a batch out again and sets the checkpoint back, if it is
 	// still the last load; ErrConflict if not.
 	Rollback(ctx context.Context, batchID, reason string) (State, error)
+
+	// Expire removes an entry's records for good, because a retention says so: the
+	// one way in which a record leaves the sink. It is a commit, and State counts
+	// what it took. A revision that isn't the entry's any more is ErrConflict, as
+	// is an entry that is held; one that is gone already changes nothing.
+	Expire(ctx context.Context, batchID string, revision int64, reason string) error
 
 	// Locate calls fn for every record that the sink holds. It reads the data
 	// files themselves, not the log.

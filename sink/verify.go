@@ -3,6 +3,7 @@ package sink
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/autonomous-data-pipeline/adp/pipeline"
 )
@@ -28,6 +29,7 @@ type Account struct {
 	Quarantine int64               `json:"quarantine"`
 	Held       int64               `json:"held"`
 	Expired    int64               `json:"expired"` // held by the sink, and gone from the topic since
+	Removed    int64               `json:"removed"` // still in the topic, and taken out of quarantine by a retention
 	Gaps       []pipeline.Range    `json:"gaps,omitempty"`
 	Lost       int64               `json:"lost"`
 	Doubled    int64               `json:"doubled"`
@@ -47,7 +49,7 @@ func Verify(ctx context.Context, s Sink, log []pipeline.Range, read Offsets) (Ac
 	if err != nil {
 		return Account{}, err
 	}
-	v := &verifier{account: Account{Checkpoint: state.Checkpoint}}
+	v := &verifier{account: Account{Checkpoint: state.Checkpoint}, expired: state.Expired}
 	if v.account.Gaps, err = s.Gaps(ctx); err != nil {
 		return Account{}, err
 	}
@@ -65,11 +67,14 @@ func Verify(ctx context.Context, s Sink, log []pipeline.Range, read Offsets) (Ac
 			return Account{}, fmt.Errorf("compare with the topic: %w", err)
 		}
 	}
+	v.remove()
 	return v.account, nil
 }
 
 type verifier struct {
 	account Account
+	expired Expired
+	missing int64 // records of the expired ranges that weren't found
 	covered []pipeline.Range
 	found   [][]uint8 // by covered range, by offset: how often the sink holds it
 }
@@ -133,6 +138,9 @@ func (v *verifier) compare(ctx context.Context, i int, log []pipeline.Range, rea
 // record accounts for an offset at which the topic has a record.
 func (v *verifier) record(p int32, off int64, n uint8) {
 	switch {
+	case n == 0 && v.mayBeExpired(p, off):
+		v.missing++
+		return
 	case n == 0:
 		v.account.Lost++
 	case n > 1:
@@ -141,6 +149,18 @@ func (v *verifier) record(p int32, off int64, n uint8) {
 		return
 	}
 	v.name(p, off, int(n))
+}
+
+func (v *verifier) mayBeExpired(p int32, off int64) bool {
+	return slices.ContainsFunc(v.expired.Ranges, func(r pipeline.Range) bool { return r.Contains(p, off) })
+}
+
+// remove tells what a retention took from what was lost. It took so many
+// records of its ranges, and which they were it didn't keep: one more than that
+// is missing is lost.
+func (v *verifier) remove() {
+	v.account.Removed = min(v.missing, v.expired.Records)
+	v.account.Lost += v.missing - v.account.Removed
 }
 
 // hole accounts for an offset at which the topic has none.

@@ -16,9 +16,12 @@ type holds struct {
 	covered []pipeline.Range
 	table   []int64 // offsets of partition 0
 	kept    []int64
+	expired sink.Expired
 }
 
-func (h holds) State(context.Context) (sink.State, error)         { return sink.State{}, nil }
+func (h holds) State(context.Context) (sink.State, error) {
+	return sink.State{Expired: h.expired}, nil
+}
 func (h holds) Gaps(context.Context) ([]pipeline.Range, error)    { return nil, nil }
 func (h holds) Covered(context.Context) ([]pipeline.Range, error) { return h.covered, nil }
 func (h holds) Locate(_ context.Context, fn func(sink.Place, int32, int64) error) error {
@@ -70,6 +73,37 @@ func TestVerifyNamesEveryRecordThatIsNotInOnePlace(t *testing.T) {
 			require.Equal(t, tc.named, a.Named)
 			require.Equal(t, tc.lost+tc.doubled+tc.strange == 0, a.Balanced())
 			require.Equal(t, int64(len(tc.table)), a.Table)
+		})
+	}
+}
+
+// TestVerifyTellsWhatRetentionTookFromWhatWasLost holds that an expiry hides no
+// loss: a record more than it took is lost.
+func TestVerifyTellsWhatRetentionTookFromWhatWasLost(t *testing.T) {
+	all := []pipeline.Range{{Start: 0, End: 6}}
+	tests := map[string]struct {
+		table         []int64
+		expired       sink.Expired
+		removed, lost int64
+	}{
+		"what retention took is no loss":            {[]int64{0, 1, 2}, sink.Expired{Ranges: all, Records: 3}, 3, 0},
+		"one more that is missing is lost":          {[]int64{0, 1}, sink.Expired{Ranges: all, Records: 3}, 3, 1},
+		"one that is missing outside them is lost":  {[]int64{0, 1, 2, 3}, sink.Expired{Ranges: []pipeline.Range{{Start: 0, End: 5}}, Records: 3}, 1, 1},
+		"one that is there was not the one removed": {[]int64{0, 1, 2, 3, 4}, sink.Expired{Ranges: all, Records: 2}, 1, 0},
+	}
+	for name, tc := range tests {
+		t.Run(name, func(t *testing.T) {
+			read := func(_ context.Context, r pipeline.Range, fn func(int64) error) error {
+				for off := r.Start; off < r.End; off++ {
+					if err := fn(off); err != nil {
+						return err
+					}
+				}
+				return nil
+			}
+			a, err := sink.Verify(t.Context(), holds{covered: all, table: tc.table, expired: tc.expired}, all, read)
+			require.NoError(t, err)
+			require.Equal(t, []int64{tc.removed, tc.lost}, []int64{a.Removed, a.Lost})
 		})
 	}
 }

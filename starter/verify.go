@@ -84,6 +84,9 @@ func (a *app) printAccount(name string, c sink.Account) {
 	if c.Expired > 0 {
 		a.say("  expired     %d records that the topic has no more", c.Expired)
 	}
+	if c.Removed > 0 {
+		a.say("  removed     %d records that a retention took out of quarantine", c.Removed)
+	}
 	for _, g := range c.Gaps {
 		a.say("  gap         partition %d, offsets %d to %d were gone before they were read", g.Partition, g.Start, g.End)
 	}

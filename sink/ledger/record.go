@@ -28,6 +28,7 @@ const (
 	KindLoad     Kind = "load"
 	KindSettle   Kind = "settle"
 	KindRollback Kind = "rollback"
+	KindExpire   Kind = "expire"
 )
 
 // Record is one commit. It is never changed once it is there.
@@ -48,6 +49,7 @@ type Record struct {
 	SchemaVersion int                 `json:"schema_version"`
 	Gaps          []pipeline.Range    `json:"gaps,omitempty"`
 	Records       pipeline.Records    `json:"records"`
+	Expired       int64               `json:"expired,omitempty"` // records that this commit removes for good
 
 	Status     sink.Status `json:"status"` // the batch's quarantine entry, afterwards
 	Settlement string      `json:"settlement,omitempty"`
@@ -86,7 +88,7 @@ func (r *Record) Follow(st *State, id string, at time.Time) {
 // Sound reports whether a record that was read can be followed: it is of this
 // format, and what it changes came before it.
 func (r *Record) Sound() bool {
-	later := r.Kind == KindSettle || r.Kind == KindRollback
+	later := r.Kind == KindSettle || r.Kind == KindRollback || r.Kind == KindExpire
 	if r.Format != Format || !Plain(r.ID) || !later && r.Kind != KindLoad || later != (len(r.Commits) > 0) {
 		return false
 	}

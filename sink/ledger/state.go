@@ -28,6 +28,7 @@ type State struct {
 	Open          []Ref               `json:"open,omitempty"` // batches with something outside the table, oldest first
 	Last          Ref                 `json:"last"`           // the last load
 	LastUndone    bool                `json:"last_undone,omitempty"`
+	Expired       sink.Expired        `json:"expired,omitzero"`
 }
 
 // Ref points to a batch's commits: its load, then its settlements.
@@ -49,6 +50,7 @@ type Gap struct {
 func (st *State) Public() sink.State {
 	return sink.State{
 		Sequence: st.Sequence, Checkpoint: maps.Clone(st.Checkpoint), Schema: st.Schema, SchemaVersion: st.SchemaVersion,
+		Expired: st.Expired,
 	}
 }
 
@@ -85,9 +87,15 @@ func (st *State) Fold(rec *Record) (*State, error) {
 		next.Covered = merged(append(slices.Clone(st.Covered), rec.Batch.Ranges...))
 		next.Gaps = withGaps(st.Gaps, rec)
 		next.Last, next.LastUndone = this, false
-	case KindSettle:
+	case KindSettle, KindExpire:
 		if st.Last.BatchID == this.BatchID {
 			next.Last = this
+		}
+		if rec.Expired > 0 {
+			next.Expired = sink.Expired{
+				Ranges:  merged(append(slices.Clone(st.Expired.Ranges), rec.Batch.Ranges...)),
+				Records: st.Expired.Records + rec.Expired,
+			}
 		}
 	case KindRollback:
 		load := rec.Commits[0]

@@ -39,6 +39,14 @@ func (s *Sink) Rollback(ctx context.Context, batchID, reason string) (sink.State
 	return s.State(ctx)
 }
 
+// Expire removes an entry's files for good.
+func (s *Sink) Expire(ctx context.Context, batchID string, revision int64, reason string) error {
+	_, err := s.commit(ctx, func(ctx context.Context, st *ledger.State) (ledger.Plan, error) {
+		return s.book.Expire(ctx, st, batchID, revision, reason)
+	})
+	return err
+}
+
 // unclaimed refuses to begin a table among data that no log accounts for:
 // rows would be doubled, or mixed with somebody else's.
 func (s *Sink) unclaimed(ctx context.Context) error {
