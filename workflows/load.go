@@ -65,7 +65,7 @@ func (r *runner) validate(ctx workflow.Context) error {
 		return nil
 	}
 	reason := "validation found: " + strings.Join(v.Problems, "; ")
-	if _, err := rollback.call(short(ctx), reason, pipeline.RollbackRequest{Run: r.id, BatchID: r.plan.Batch.ID, Reason: reason}); err != nil {
+	if _, err := rollback.call(long(ctx, r.plan.Limits), reason, pipeline.RollbackRequest{Run: r.id, BatchID: r.plan.Batch.ID, Reason: reason}); err != nil {
 		return &stageError{"validate", fmt.Errorf("%s; taking the batch out again: %w", reason, err)}
 	}
 	r.committed = nil

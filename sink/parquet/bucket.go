@@ -39,11 +39,12 @@ func gone(err error) error {
 }
 
 func (b bucket) open(ctx context.Context, name string) (io.ReadCloser, error) {
-	r, err := b.b.NewReader(ctx, name, nil)
+	w := watch(ctx, stallTimeout)
+	r, err := b.b.NewReader(w.ctx, name, nil)
 	if err != nil {
-		return nil, gone(err)
+		return nil, w.end(gone(err))
 	}
-	return r, nil
+	return &watched{r, w}, nil
 }
 
 // local downloads the object: readers of Parquet jump to and fro.
@@ -67,9 +68,10 @@ func (b bucket) local(ctx context.Context, name string) (string, func(), error) 
 }
 
 func (b bucket) stamp(ctx context.Context, name string) (string, error) {
-	a, err := b.b.Attributes(ctx, name)
-	if err != nil {
-		return "", gone(err)
+	w := watch(ctx, stallTimeout)
+	a, err := b.b.Attributes(w.ctx, name)
+	if err := w.end(gone(err)); err != nil {
+		return "", err
 	}
 	return fmt.Sprint(a.ETag, " ", a.ModTime.UnixNano(), " ", a.Size), nil
 }
@@ -81,18 +83,17 @@ func (b bucket) put(ctx context.Context, name string, src io.Reader) error {
 // write puts an object. A reader that fails must not leave half of it behind:
 // cancelling the writer's context does that.
 func (b bucket) write(ctx context.Context, name string, src io.Reader, opts *blob.WriterOptions) error {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	w, err := b.b.NewWriter(ctx, name, opts)
+	w := watch(ctx, stallTimeout)
+	to, err := b.b.NewWriter(w.ctx, name, opts)
 	if err != nil {
-		return err
+		return w.end(err)
 	}
-	if _, err := io.Copy(w, src); err != nil {
-		cancel()
-		_ = w.Close() // the copy's error is the one to tell
-		return err
+	if _, err := io.Copy(to, &watched{io.NopCloser(src), w}); err != nil {
+		w.cancel(err)
+		_ = to.Close() // the copy's error is the one to tell
+		return w.end(err)
 	}
-	return w.Close()
+	return w.end(to.Close())
 }
 
 // seal has nothing to do: an object that was put is durable.
@@ -117,7 +118,8 @@ func (b bucket) replace(ctx context.Context, name string, data []byte) error {
 // see an object under its old name copies it, and the copies are the same.
 func (b bucket) arrange(ctx context.Context, moves []move, step func(string)) error {
 	for _, m := range moves {
-		err := gone(b.b.Copy(ctx, m.to, m.from, nil))
+		w := watch(ctx, copyTimeout)
+		err := w.end(gone(b.b.Copy(w.ctx, m.to, m.from, nil)))
 		if isGone(err) {
 			continue // moved before
 		}
@@ -134,7 +136,8 @@ func (b bucket) arrange(ctx context.Context, moves []move, step func(string)) er
 
 func (b bucket) remove(ctx context.Context, names []string) error {
 	for _, name := range names {
-		if err := gone(b.b.Delete(ctx, name)); err != nil && !isGone(err) {
+		w := watch(ctx, stallTimeout)
+		if err := w.end(gone(b.b.Delete(w.ctx, name))); err != nil && !isGone(err) {
 			return err
 		}
 	}
@@ -158,7 +161,9 @@ func (b bucket) drop(ctx context.Context, dir string) error {
 func (b bucket) list(ctx context.Context, prefix, delimiter string, fn func(*blob.ListObject) error) error {
 	it := b.b.List(&blob.ListOptions{Prefix: prefix, Delimiter: delimiter})
 	for {
-		o, err := it.Next(ctx)
+		w := watch(ctx, stallTimeout)
+		o, err := it.Next(w.ctx)
+		err = w.end(err)
 		if errors.Is(err, io.EOF) {
 			return nil
 		}
@@ -211,7 +216,9 @@ func (b bucket) leftovers(ctx context.Context, dir string, since time.Time) ([]s
 func (b bucket) remote() bool { return true }
 
 func (b bucket) ready(ctx context.Context) error {
-	ok, err := b.b.IsAccessible(ctx)
+	w := watch(ctx, stallTimeout)
+	ok, err := b.b.IsAccessible(w.ctx)
+	err = w.end(err)
 	if err == nil && !ok {
 		err = pipeline.Misconfiguredf(b.setting, "reach %s: there is no such bucket: make it, or correct the setting", b.url)
 	}
