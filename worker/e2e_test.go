@@ -47,7 +47,10 @@ type world struct {
 	seed    uint64
 }
 
-func newWorld(t *testing.T) *world {
+func newWorld(t *testing.T) *world { return newWorldWith(t, nil) }
+
+// newWorldWith has these variables in its environment too.
+func newWorldWith(t *testing.T, env map[string]string) *world {
 	t.Helper()
 	w := &world{t: t, dir: t.TempDir(), broker: fakekafka.ForTest(t)}
 	require.NoError(t, w.broker.CreateTopic("customers", 4))
@@ -64,7 +67,10 @@ func newWorld(t *testing.T) *world {
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, store.Close()) })
 	w.catalog = config.NewCatalog(c, func(key string) string {
-		return map[string]string{"KAFKA_BROKER": w.broker.Address()}[key]
+		if key == "KAFKA_BROKER" {
+			return w.broker.Address()
+		}
+		return env[key]
 	})
 	quiet := slog.New(slog.NewTextHandler(io.Discard, nil))
 	w.set = &activities.Set{
