@@ -10,6 +10,7 @@ var crashTests = map[string]func(*suite){
 	"a load that crashes happened whole or not at all":       crashedLoad,
 	"a settlement that crashes happened whole or not at all": crashedSettlement,
 	"a rollback that crashes happened whole or not at all":   crashedRollback,
+	"an expiry that crashes happened whole or not at all":    crashedExpiry,
 	"what a crash leaves behind is cleaned up":               crashLeftovers,
 }
 
@@ -97,6 +98,34 @@ func crashedRollback(s *suite) {
 		func() { s.wantEach(16, 4, 0) },
 		func() {},
 	)
+}
+
+func crashedExpiry(s *suite) {
+	var e sink.Entry
+	kept := int64(0)
+	s.crashed(
+		func() Step {
+			kept++
+			s.loadNext(10)
+			s.loadNext(10, clean) // the last load doesn't expire
+			e = s.onlyEntry()
+			return Step{Expire: &e}
+		},
+		func() { s.wantCounts(36*kept, 4, 4*(kept-1)) },
+		func() { s.wantCounts(36*kept, 0, 4*kept) },
+		func() {},
+	)
+}
+
+// wantCounts checks how many records are in the table, in quarantine and
+// expired.
+func (s *suite) wantCounts(table, quarantine, expired int64) {
+	s.Helper()
+	found := s.locate()
+	got := [3]int64{found.count(sink.InTable), found.count(sink.InQuarantine), s.state().Expired.Records}
+	if got != [3]int64{table, quarantine, expired} {
+		s.Errorf("table, quarantine and expired have %v records, want %v", got, []int64{table, quarantine, expired})
+	}
 }
 
 func crashLeftovers(s *suite) {

@@ -39,6 +39,7 @@ type Step struct {
 	Load     *sink.Load       `json:"load,omitempty"`
 	Settle   *sink.Settlement `json:"settle,omitempty"`
 	Rollback string           `json:"rollback,omitempty"` // batch ID
+	Expire   *sink.Entry      `json:"expire,omitempty"`
 }
 
 // Do carries the step out.
@@ -49,6 +50,8 @@ func (s Step) Do(ctx context.Context, to sink.Sink) error {
 		_, err = to.Load(ctx, *s.Load)
 	case s.Settle != nil:
 		_, err = to.Settle(ctx, *s.Settle)
+	case s.Expire != nil:
+		err = to.Expire(ctx, s.Expire.BatchID, s.Expire.Revision, "crash test")
 	default:
 		_, err = to.Rollback(ctx, s.Rollback, "crash test")
 	}
