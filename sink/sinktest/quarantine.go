@@ -10,29 +10,27 @@ import (
 )
 
 var quarantineTests = map[string]func(*suite){
-	"rejects come back byte for byte":                              rejectsRoundTrip,
-	"an error of the callback ends the stream":                     rejectsStopped,
-	"a held batch stays out of the table":                          heldBatch,
-	"a released batch goes into the table":                         release,
-	"a release of some files leaves the others held":               partialRelease,
-	"a discarded batch stays out for good":                         discard,
-	"replayed rejects replace the entry's files":                   replay,
-	"what a replay can't mend stays in quarantine":                 replayInPart,
-	"what expires is gone for good, and counted":                   expiry,
-	"a held batch, the last load and a changed entry don't expire": noExpiry,
-	"a settlement is made once":                                    settleOnce,
-	"a settlement of an entry that changed is a conflict":          settleStale,
-	"of rival settlements exactly one wins":                        settleRivals,
-	"a settlement that loses or doubles records is refused":        settleUnconserved,
-	"a batch held under an older schema is released later":         releaseOlderSchema,
-	"a rollback takes settled records out with the batch":          rollbackSettled,
-	"the entries of several batches come in the loads' order":      entriesInOrder,
-	"reading an entry that changed meanwhile is a conflict":        staleEntry,
-	"a load is known again after its batch was settled":            loadAfterSettlement,
-	"a settlement of a batch that is nowhere is a conflict":        settleUnknown,
-	"statuses that contradict the files that stay are refused":     settleContradiction,
-	"the receipt of a settlement validates what it put in":         settleValidates,
-	"a settlement's quarantine files are the entry's new files":    settleEntryFiles,
+	"rejects come back byte for byte":                           rejectsRoundTrip,
+	"an error of the callback ends the stream":                  rejectsStopped,
+	"a held batch stays out of the table":                       heldBatch,
+	"a released batch goes into the table":                      release,
+	"a release of some files leaves the others held":            partialRelease,
+	"a discarded batch stays out for good":                      discard,
+	"replayed rejects replace the entry's files":                replay,
+	"what a replay can't mend stays in quarantine":              replayInPart,
+	"a settlement is made once":                                 settleOnce,
+	"a settlement of an entry that changed is a conflict":       settleStale,
+	"of rival settlements exactly one wins":                     settleRivals,
+	"a settlement that loses or doubles records is refused":     settleUnconserved,
+	"a batch held under an older schema is released later":      releaseOlderSchema,
+	"a rollback takes settled records out with the batch":       rollbackSettled,
+	"the entries of several batches come in the loads' order":   entriesInOrder,
+	"reading an entry that changed meanwhile is a conflict":     staleEntry,
+	"a load is known again after its batch was settled":         loadAfterSettlement,
+	"a settlement of a batch that is nowhere is a conflict":     settleUnknown,
+	"statuses that contradict the files that stay are refused":  settleContradiction,
+	"the receipt of a settlement validates what it put in":      settleValidates,
+	"a settlement's quarantine files are the entry's new files": settleEntryFiles,
 }
 
 // settlement keeps every file of an entry where it is.
@@ -372,52 +370,4 @@ func settleEntryFiles(s *suite) {
 	if now := s.onlyEntry(); !reflect.DeepEqual(now.Rejects, e.Rejects) || !reflect.DeepEqual(now.Rejects, r.Quarantine) {
 		s.Errorf("the entry's files are %+v, the receipt's %+v, want %+v", now.Rejects, r.Quarantine, e.Rejects)
 	}
-}
-
-func expiry(s *suite) {
-	s.loadNext(10)
-	e := s.onlyEntry()
-	_, last := s.loadNext(20)
-	if err := s.sink.Expire(s.Context(), e.BatchID, e.Revision, "retention"); err != nil {
-		s.Fatal(err)
-	}
-	st := s.state()
-	if want := (sink.Expired{Ranges: e.Batch.Ranges, Records: 4}); !reflect.DeepEqual(st.Expired, want) {
-		s.Errorf("the state counts %+v, want %+v", st.Expired, want)
-	}
-	if got := s.locate(); got.count(sink.InTable) != 48 || got.count(sink.InQuarantine) != 8 {
-		s.Errorf("table and quarantine have %d and %d records, want 48 and 8", got.count(sink.InTable), got.count(sink.InQuarantine))
-	}
-	if left := s.entries(); len(left) != 1 || left[0].BatchID == e.BatchID {
-		s.Errorf("the entries are %+v, want the other batch's", left)
-	}
-	s.unchanged(func() {
-		if err := s.sink.Expire(s.Context(), e.BatchID, e.Revision, "retention"); err != nil {
-			s.Error(err)
-		}
-		_, err := s.sink.Settle(s.Context(), releasing(e, "late"))
-		s.wantConflict(err)
-	})
-	s.wantValid(last, 32, 8)
-	s.sink = s.open()
-	if again := s.state(); !reflect.DeepEqual(again, st) {
-		s.Errorf("another handle sees %+v, want %+v", again, st)
-	}
-	s.loadNext(10)
-}
-
-func noExpiry(s *suite) {
-	s.loadNext(10, held)
-	heldBatch := s.onlyEntry()
-	s.loadNext(10)
-	entries := s.entries()
-	last := entries[len(entries)-1]
-	s.unchanged(func() {
-		s.wantConflict(s.sink.Expire(s.Context(), heldBatch.BatchID, heldBatch.Revision, "retention"))
-		s.wantConflict(s.sink.Expire(s.Context(), last.BatchID, last.Revision, "retention"))
-	})
-	s.loadNext(10)
-	s.unchanged(func() {
-		s.wantConflict(s.sink.Expire(s.Context(), last.BatchID, last.Revision+100, "retention"))
-	})
 }
