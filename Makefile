@@ -73,6 +73,11 @@ test-race: ## The same with the race detector; without a C compiler, which it ne
 test-integration: temporal tctl ## Run all tests, also those that need Temporal, Java and Maven (Apache Kafka) or Python
 	$(GO) test -tags integration,cloud -p 1 -timeout 20m $(TESTFLAGS) $(PKGS)
 
+.PHONY: test-snowflake
+test-snowflake: ## Run the Snowflake sink's tests against fakesnow (needs Python), and against a real account if SNOWFLAKE_ACCOUNT and the rest are set
+	$(GO) test -count=1 -tags integration -timeout 30m $(TESTFLAGS) ./sink/snowflake
+	$(GO) test -count=1 -tags integration -run 'EverySink|TwoPeople' $(TESTFLAGS) ./worker
+
 .PHONY: test-agent
 test-agent: ## Run the decision agent's tests
 	$(GO) test $(TESTFLAGS) ./agent/...

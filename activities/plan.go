@@ -29,6 +29,9 @@ func (s *Set) plan(ctx context.Context, req pipeline.PlanRequest) (pipeline.Plan
 	if err != nil {
 		return pipeline.Plan{}, err
 	}
+	if err := state.Check(d.Name, d.Name, d.Topic); err != nil {
+		return pipeline.Plan{}, err
+	}
 	version, err := s.currentSchema(ctx, d, state, req.Run.RunID)
 	if err != nil {
 		return pipeline.Plan{}, err

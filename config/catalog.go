@@ -13,6 +13,7 @@ import (
 	"github.com/autonomous-data-pipeline/adp/pipeline"
 	"github.com/autonomous-data-pipeline/adp/sink"
 	"github.com/autonomous-data-pipeline/adp/sink/parquet"
+	"github.com/autonomous-data-pipeline/adp/sink/snowflake"
 	"github.com/autonomous-data-pipeline/adp/source/kafka"
 )
 
@@ -128,7 +129,12 @@ func (c Config) wire(d *Declaration) (*activities.Dataset, error) {
 func Source(p *Pipeline) (*kafka.Source, error) { return kafka.New(p.Source) }
 
 // Sink opens a pipeline's sink.
-func (c Config) Sink(p *Pipeline) (sink.Sink, error) { return parquet.New(p.Sink.Parquet) }
+func (c Config) Sink(p *Pipeline) (sink.Sink, error) {
+	if p.Sink.Mode == "snowflake" {
+		return snowflake.New(p.Sink.Snowflake)
+	}
+	return parquet.New(p.Sink.Parquet)
+}
 
 func (c Config) staging(name string) string { return filepath.Join(c.DataDir, "staging", name) }
 

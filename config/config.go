@@ -18,6 +18,7 @@ import (
 	"github.com/autonomous-data-pipeline/adp/batch"
 	"github.com/autonomous-data-pipeline/adp/pipeline"
 	"github.com/autonomous-data-pipeline/adp/sink/parquet"
+	"github.com/autonomous-data-pipeline/adp/sink/snowflake"
 	"github.com/autonomous-data-pipeline/adp/source/kafka"
 )
 
@@ -77,8 +78,9 @@ type Batch struct {
 
 // Sink says where the table goes.
 type Sink struct {
-	Mode    string         `yaml:"mode"` // parquet; SINK_MODE
-	Parquet parquet.Config `yaml:",inline"`
+	Mode      string           `yaml:"mode"` // parquet or snowflake; SINK_MODE
+	Parquet   parquet.Config   `yaml:",inline"`
+	Snowflake snowflake.Config `yaml:"snowflake"`
 }
 
 // Retry bounds each activity of a run.
@@ -144,9 +146,10 @@ func defaults(c Config, name string) Pipeline {
 		Batch:  Batch{MaxRecords: 5_000_000},
 		Engine: batch.Config{}.WithDefaults(),
 		Policy: agent.DefaultPolicy(),
-		Sink: Sink{Mode: "parquet", Parquet: parquet.Config{
-			Dir: filepath.Join(c.DataDir, "out", "parquet"), Table: name,
-		}},
+		Sink: Sink{
+			Mode: "parquet", Parquet: parquet.Config{Dir: filepath.Join(c.DataDir, "out", "parquet"), Table: name},
+			Snowflake: snowflake.Config{Table: strings.ReplaceAll(name, "-", "_")},
+		},
 		Retry: Retry{
 			Attempts: 8, Backoff: time.Second, ShardTimeout: 30 * time.Minute, Heartbeat: 15 * time.Second, Parallelism: 4,
 		},
@@ -168,6 +171,7 @@ func (p *Pipeline) override(env func(string) string) error {
 	if v := env("PARQUET_OUT"); v != "" {
 		p.Sink.Parquet.Dir = strings.TrimPrefix(v, "file://")
 	}
+	p.Sink.Snowflake = p.Sink.Snowflake.FromEnv(env)
 	if v := env("LLM_PROVIDER"); v != "" && v != "rules" {
 		return pipeline.Misconfiguredf("LLM_PROVIDER", "%q: language models are not supported yet; leave it unset, and rules decide", v)
 	}
@@ -211,10 +215,12 @@ func (p *Pipeline) validateSink() error {
 	switch p.Sink.Mode {
 	case "parquet":
 		return p.Sink.Parquet.Validate()
-	case "snowflake", "iceberg":
-		return pipeline.Misconfiguredf("sink.mode / SINK_MODE", "sink %q is not supported yet; use parquet", p.Sink.Mode)
+	case "snowflake":
+		return p.Sink.Snowflake.Validate()
+	case "iceberg":
+		return pipeline.Misconfiguredf("sink.mode / SINK_MODE", "sink %q is not supported yet; use parquet or snowflake", p.Sink.Mode)
 	}
-	return pipeline.Misconfiguredf("sink.mode / SINK_MODE", "sink %q is unknown; use parquet", p.Sink.Mode)
+	return pipeline.Misconfiguredf("sink.mode / SINK_MODE", "sink %q is unknown; use parquet or snowflake", p.Sink.Mode)
 }
 
 func (p *Pipeline) validateRetry() error {

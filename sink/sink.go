@@ -20,11 +20,23 @@ var ErrConflict = errors.New("the sink's state has moved on")
 // State is what the sink holds, as of its last commit. The zero value is a
 // table that doesn't exist yet.
 type State struct {
-	Sequence      int64               `json:"sequence"` // of the last commit; 0 is none
+	Sequence      int64               `json:"sequence"`           // of the last commit; 0 is none
+	Pipeline      string              `json:"pipeline,omitempty"` // whose table it is
+	Topic         string              `json:"topic,omitempty"`    // that the offsets are of
 	Checkpoint    pipeline.Checkpoint `json:"checkpoint"`
 	Schema        *schemas.Schema     `json:"schema,omitempty"`
 	SchemaVersion int                 `json:"schema_version,omitempty"`
 	Expired       Expired             `json:"expired,omitzero"`
+}
+
+// Check refuses a table that another pipeline or topic has begun: its checkpoint
+// is of other offsets, and following it would lose records.
+func (s State) Check(table, pipelineName, topic string) error {
+	if s.Pipeline == "" || s.Pipeline == pipelineName && s.Topic == topic {
+		return nil
+	}
+	return pipeline.Misconfiguredf("sink.table", "use table %s for pipeline %s and topic %s: it is pipeline %s's, with the offsets of topic %s: give each a table of its own",
+		table, pipelineName, topic, s.Pipeline, s.Topic)
 }
 
 // Expired is what Expire has removed for good: so many records, somewhere in

@@ -6,10 +6,10 @@ var domain = []string{"pipeline", "schemas", "source", "batch", "dq", "agent", "
 
 // drivers are the packages that talk to something outside, each by one client
 // library.
-var drivers = []string{"source/kafka", "sink/parquet", "alerting/log", "alerting/webhook"}
+var drivers = []string{"source/kafka", "sink/parquet", "sink/snowflake", "alerting/log", "alerting/webhook"}
 
 // testHelpers are packages for tests alone.
-var testHelpers = []string{"*/*test", "internal/archtest", "internal/realkafka", "internal/fakes3"}
+var testHelpers = []string{"*/*test", "internal/archtest", "internal/realkafka", "internal/fakes3", "internal/fakesnow"}
 
 const (
 	reasonDomain = "data reads downward; a domain package knows its own words and those below"
@@ -51,6 +51,7 @@ var TheRules = Rules{
 
 		{"internal/temporal", []string{"pipeline", "config", "workflows"}, "it connects programs to Temporal and schedules workflows"},
 		{"internal/fakekafka", []string{"pipeline"}, "it is a broker, which knows no pipeline"},
+		{"internal/fakesnow", []string{"internal/devstack"}, "it is a warehouse for tests, which knows no pipeline"},
 		{"internal/fakes3", nil, "it is object storage for tests, which knows no pipeline"},
 		{"internal/realkafka", nil, "it is a broker for tests, which knows no pipeline"},
 		{"internal/realkafka", []string{"pipeline", "internal/devstack"}, "it is a broker, which knows no pipeline"},

@@ -42,6 +42,9 @@ func (b Book) Load(ctx context.Context, st *State, l sink.Load) (Plan, error) {
 
 // fence refuses a load that was planned on something that is no more.
 func (b Book) fence(st *State, l sink.Load) error {
+	if err := st.Public().Check(b.Table, l.Batch.Pipeline, l.Batch.Topic); err != nil {
+		return err
+	}
 	if l.Sequence > 0 && l.Sequence != st.Sequence {
 		return Conflictf("load batch %s: it was planned on commit %d, the last one is %d", l.Batch.ID, l.Sequence, st.Sequence)
 	}

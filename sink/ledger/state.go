@@ -20,6 +20,8 @@ type State struct {
 	Format        int                 `json:"format"`
 	Sequence      int64               `json:"sequence"`
 	Tip           string              `json:"tip"` // ID of the last record
+	Pipeline      string              `json:"pipeline,omitempty"`
+	Topic         string              `json:"topic,omitempty"`
 	Checkpoint    pipeline.Checkpoint `json:"checkpoint"`
 	Schema        *schemas.Schema     `json:"schema,omitempty"`
 	SchemaVersion int                 `json:"schema_version"`
@@ -49,7 +51,7 @@ type Gap struct {
 // Public is what a sink's State gives.
 func (st *State) Public() sink.State {
 	return sink.State{
-		Sequence: st.Sequence, Checkpoint: maps.Clone(st.Checkpoint), Schema: st.Schema, SchemaVersion: st.SchemaVersion,
+		Sequence: st.Sequence, Pipeline: st.Pipeline, Topic: st.Topic, Checkpoint: maps.Clone(st.Checkpoint), Schema: st.Schema, SchemaVersion: st.SchemaVersion,
 		Expired: st.Expired,
 	}
 }
@@ -79,6 +81,7 @@ func (st *State) Fold(rec *Record) (*State, error) {
 	}
 	next := *st
 	next.Format, next.Sequence, next.Tip = Format, rec.Sequence, rec.ID
+	next.Pipeline, next.Topic = rec.Batch.Pipeline, rec.Batch.Topic
 	next.Checkpoint, next.Schema, next.SchemaVersion = rec.Checkpoint, rec.Schema, rec.SchemaVersion
 	this := Ref{BatchID: rec.Batch.ID, Commits: append(slices.Clone(rec.Commits), rec.Sequence)}
 	next.Open = stillOpen(st.Open, this, rec)

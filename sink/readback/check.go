@@ -70,7 +70,7 @@ func (c *checker) run(ctx context.Context) error {
 		if n != c.rows {
 			c.found(name, "row count", strconv.FormatInt(c.rows, 10), strconv.FormatInt(n, 10))
 		}
-		c.compare(stat, got)
+		c.problems = append(c.problems, Compare(c.file.Path, stat, got)...)
 	}
 	for _, col := range c.file.Columns {
 		if _, missing := want[col.Name]; missing {
@@ -80,19 +80,19 @@ func (c *checker) run(ctx context.Context) error {
 	return nil
 }
 
-func (c *checker) compare(want, got pipeline.ColumnStat) {
-	if want.Nulls != got.Nulls {
-		c.found(want.Name, "null count", strconv.FormatInt(want.Nulls, 10), strconv.FormatInt(got.Nulls, 10))
+// Compare holds what a column of a file was read back as against what was meant.
+func Compare(file string, want, got pipeline.ColumnStat) []sink.Problem {
+	var out []sink.Problem
+	differ := func(what, wanted, found string) {
+		if wanted != found {
+			out = append(out, sink.Problem{File: file, Column: want.Name, What: what, Want: wanted, Got: found})
+		}
 	}
-	if w, g := asJSON(want.Min), asJSON(got.Min); w != g {
-		c.found(want.Name, "min", w, g)
-	}
-	if w, g := asJSON(want.Max), asJSON(got.Max); w != g {
-		c.found(want.Name, "max", w, g)
-	}
-	if want.Sum != got.Sum {
-		c.found(want.Name, "checksum", strconv.FormatUint(want.Sum, 10), strconv.FormatUint(got.Sum, 10))
-	}
+	differ("null count", strconv.FormatInt(want.Nulls, 10), strconv.FormatInt(got.Nulls, 10))
+	differ("min", asJSON(want.Min), asJSON(got.Min))
+	differ("max", asJSON(want.Max), asJSON(got.Max))
+	differ("checksum", strconv.FormatUint(want.Sum, 10), strconv.FormatUint(got.Sum, 10))
+	return out
 }
 
 // PlainStats are statistics as they come out of JSON, so that a receipt reads

@@ -24,6 +24,7 @@ var loadTests = map[string]func(*suite){
 	"of rival batches exactly one wins":                           rivals,
 	"a new nullable column is taken up":                           evolution,
 	"a schema that doesn't fit is refused":                        incompatible,
+	"a batch of another pipeline or topic is refused":             otherOwner,
 	"records that don't add up are refused":                       unconserved,
 	"a file named twice is refused":                               namedTwice,
 	"a staged file that changed since is refused":                 changedStaging,
@@ -186,6 +187,24 @@ func incompatible(s *suite) {
 			_, err := s.sink.Load(s.Context(), l)
 			s.wantKind(err, pipeline.Misconfigured)
 		})
+	}
+}
+
+func otherOwner(s *suite) {
+	s.loadNext(10)
+	for _, change := range []func(*pipeline.Batch){
+		func(b *pipeline.Batch) { *b = pipeline.NewBatch("orders", b.Topic, b.Ranges) },
+		func(b *pipeline.Batch) { *b = pipeline.NewBatch(b.Pipeline, "orders", b.Ranges) },
+	} {
+		l := s.next(10)
+		change(&l.Batch)
+		s.unchanged(func() {
+			_, err := s.sink.Load(s.Context(), l)
+			s.wantKind(err, pipeline.Misconfigured)
+		})
+	}
+	if st := s.state(); st.Pipeline != "customers" || st.Topic != "customers" {
+		s.Errorf("the table is pipeline %q's, with topic %q", st.Pipeline, st.Topic)
 	}
 }
 
