@@ -19,6 +19,7 @@ import (
 	"github.com/autonomous-data-pipeline/adp/pipeline"
 	"github.com/autonomous-data-pipeline/adp/sink/parquet"
 	"github.com/autonomous-data-pipeline/adp/sink/snowflake"
+	"github.com/autonomous-data-pipeline/adp/sink/store"
 	"github.com/autonomous-data-pipeline/adp/source/kafka"
 )
 
@@ -181,7 +182,7 @@ func (p *Pipeline) override(env func(string) string) error {
 // settle fills in what follows from other settings.
 func (p *Pipeline) settle(c Config) {
 	if out := &p.Sink.Parquet; out.QuarantineDir == "" {
-		out.QuarantineDir = out.Beside(filepath.Join(c.DataDir, "quarantine", p.Name), "_quarantine/"+p.Name)
+		out.QuarantineDir = store.Beside(out.Dir, filepath.Join(c.DataDir, "quarantine", p.Name), "_quarantine/"+p.Name)
 	}
 }
 

@@ -37,8 +37,9 @@ var TheRules = Rules{
 
 		{"source/*", []string{"pipeline", "schemas", "source"}, reasonDriver},
 		{"sink/ledger", []string{"pipeline", "schemas", "sink"}, reasonDomain},
+		{"sink/store", []string{"pipeline"}, reasonDomain},
 		{"sink/readback", []string{"pipeline", "schemas", "sink"}, reasonDomain},
-		{"sink/*", []string{"pipeline", "schemas", "sink", "sink/ledger", "sink/readback"}, reasonDriver},
+		{"sink/*", []string{"pipeline", "schemas", "sink", "sink/ledger", "sink/readback", "sink/store"}, reasonDriver},
 		{"alerting/*", []string{"pipeline", "schemas", "alerting"}, reasonDriver},
 
 		{"ops", []string{"pipeline", "schemas", "agent"}, "the operations store keeps the domain's words; who asks it is above"},

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/autonomous-data-pipeline/adp/pipeline"
+	"github.com/autonomous-data-pipeline/adp/sink/store"
 )
 
 // Cleanup removes what abandoned attempts left: copies that were never
@@ -14,7 +15,7 @@ import (
 // aren't ours.
 func (s *Sink) Cleanup(ctx context.Context, age time.Duration) ([]string, error) {
 	if age < 0 {
-		return nil, pipeline.Faultf(pipeline.Bug, "clean up table %s: age %s is negative", s.table.location(""), age)
+		return nil, pipeline.Faultf(pipeline.Bug, "clean up table %s: age %s is negative", s.table.Location(""), age)
 	}
 	// From here on, what commits name is in place: what waits, waits in vain.
 	if _, err := s.catchUp(ctx); err != nil {
@@ -22,14 +23,14 @@ func (s *Sink) Cleanup(ctx context.Context, age time.Duration) ([]string, error)
 	}
 	before := s.now().Add(-age)
 	var removed []string
-	for _, st := range []store{s.table, s.quarantine} {
-		some, err := sweep(ctx, st, pendingDir, before, "")
+	for _, st := range []store.Store{s.table, s.quarantine} {
+		some, err := sweep(ctx, st, store.PendingDir, before, "")
 		removed = append(removed, some...)
 		if err != nil {
 			return removed, err
 		}
 	}
-	some, err := sweep(ctx, s.table, logDir, before, tmpSuffix)
+	some, err := sweep(ctx, s.table, logDir, before, store.TmpSuffix)
 	removed = append(removed, some...)
 	if err != nil {
 		return removed, err
@@ -39,10 +40,10 @@ func (s *Sink) Cleanup(ctx context.Context, age time.Duration) ([]string, error)
 }
 
 // sweep removes a folder's leftovers that haven't changed since a time.
-func sweep(ctx context.Context, st store, dir string, since time.Time, suffix string) ([]string, error) {
-	names, err := st.leftovers(ctx, dir, since)
+func sweep(ctx context.Context, st store.Store, dir string, since time.Time, suffix string) ([]string, error) {
+	names, err := st.Leftovers(ctx, dir, since)
 	if err != nil {
-		return nil, st.fault(err, "list "+st.location(dir))
+		return nil, st.Fault(err, "list "+st.Location(dir))
 	}
 	var removed []string
 	for _, name := range names {
@@ -50,14 +51,14 @@ func sweep(ctx context.Context, st store, dir string, since time.Time, suffix st
 			continue
 		}
 		if suffix == "" {
-			err = st.drop(ctx, name)
+			err = st.Drop(ctx, name)
 		} else {
-			err = st.remove(ctx, []string{name})
+			err = st.Remove(ctx, []string{name})
 		}
 		if err != nil {
-			return removed, st.fault(err, "remove leftover "+st.location(name))
+			return removed, st.Fault(err, "remove leftover "+st.Location(name))
 		}
-		removed = append(removed, st.location(name))
+		removed = append(removed, st.Location(name))
 	}
 	return removed, nil
 }
@@ -84,17 +85,17 @@ func (s *Sink) returned(ctx context.Context, before time.Time) ([]string, error)
 			break
 		}
 		for _, gone := range []struct {
-			store store
+			store store.Store
 			names []string
 		}{{s.table, rec.RemoveTable}, {s.quarantine, rec.RemoveQuarantine}} {
 			for _, name := range gone.names {
-				there, err := has(ctx, gone.store, name)
+				there, err := store.Has(ctx, gone.store, name)
 				if err == nil && there {
-					err = gone.store.remove(ctx, []string{name})
-					removed = append(removed, gone.store.location(name))
+					err = gone.store.Remove(ctx, []string{name})
+					removed = append(removed, gone.store.Location(name))
 				}
 				if err != nil {
-					return removed, gone.store.fault(err, "remove "+gone.store.location(name)+", which an earlier commit has removed")
+					return removed, gone.store.Fault(err, "remove "+gone.store.Location(name)+", which an earlier commit has removed")
 				}
 			}
 		}

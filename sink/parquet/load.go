@@ -7,6 +7,7 @@ import (
 	"github.com/autonomous-data-pipeline/adp/pipeline"
 	"github.com/autonomous-data-pipeline/adp/sink"
 	"github.com/autonomous-data-pipeline/adp/sink/ledger"
+	"github.com/autonomous-data-pipeline/adp/sink/store"
 )
 
 // Load commits a batch: its rows, its quarantine and the checkpoint. Staged
@@ -51,29 +52,29 @@ func (s *Sink) Expire(ctx context.Context, batchID string, revision int64, reaso
 // rows would be doubled, or mixed with somebody else's.
 func (s *Sink) unclaimed(ctx context.Context) error {
 	for _, st := range []struct {
-		store
+		store.Store
 		setting string
 	}{{s.table, settingPath}, {s.quarantine, settingQuarantine}} {
 		found := ""
-		err := st.walk(ctx, ".", func(name string) error {
-			found = st.location(name)
+		err := st.Walk(ctx, ".", func(name string) error {
+			found = st.Location(name)
 			return errFound
 		})
 		if err != nil && !errors.Is(err, errFound) {
-			return st.fault(err, "list "+st.location(""))
+			return st.Fault(err, "list "+st.Location(""))
 		}
 		if found == "" {
 			continue
 		}
-		begun, err := has(ctx, s.table, logName(1))
+		begun, err := store.Has(ctx, s.table, logName(1))
 		if err != nil {
-			return s.table.fault(err, "find commit "+s.log.where(1))
+			return s.table.Fault(err, "find commit "+s.log.where(1))
 		}
 		if begun {
 			return ledger.Conflictf("begin table %s: another load has begun it", s.book.Table)
 		}
 		return pipeline.Misconfiguredf(st.setting,
-			"begin table %s: data file %s is there, and no commit log: move the old data away, or restore %s", s.book.Table, found, s.table.location(logDir))
+			"begin table %s: data file %s is there, and no commit log: move the old data away, or restore %s", s.book.Table, found, s.table.Location(logDir))
 	}
 	return nil
 }

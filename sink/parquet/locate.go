@@ -7,6 +7,7 @@ import (
 	"github.com/autonomous-data-pipeline/adp/pipeline"
 	"github.com/autonomous-data-pipeline/adp/sink"
 	"github.com/autonomous-data-pipeline/adp/sink/readback"
+	"github.com/autonomous-data-pipeline/adp/sink/store"
 )
 
 // Locate walks the folders and reads every visible file's offsets. If a
@@ -38,9 +39,9 @@ func (s *Sink) Locate(ctx context.Context, fn func(place sink.Place, partition i
 	return walked
 }
 
-func (s *Sink) locate(ctx context.Context, st store, dir string, place sink.Place, fn func(sink.Place, int32, int64) error) error {
+func (s *Sink) locate(ctx context.Context, st store.Store, dir string, place sink.Place, fn func(sink.Place, int32, int64) error) error {
 	var used error // an error of fn, which isn't the store's
-	err := st.walk(ctx, dir, func(name string) error {
+	err := st.Walk(ctx, dir, func(name string) error {
 		err := withLocal(ctx, st, name, func(path string) error {
 			used = readback.Offsets(ctx, path, func(partition int32, offset int64) error { return fn(place, partition, offset) })
 			return used
@@ -50,12 +51,12 @@ func (s *Sink) locate(ctx context.Context, st store, dir string, place sink.Plac
 	if used != nil && errors.Is(err, used) {
 		return used
 	}
-	return st.fault(err, "list "+st.location(dir))
+	return st.Fault(err, "list "+st.Location(dir))
 }
 
 // withLocal calls fn with a local copy of a file, or with the file itself.
-func withLocal(ctx context.Context, st store, name string, fn func(path string) error) error {
-	path, done, err := st.local(ctx, name)
+func withLocal(ctx context.Context, st store.Store, name string, fn func(path string) error) error {
+	path, done, err := st.Local(ctx, name)
 	if err != nil {
 		return err
 	}

@@ -10,36 +10,34 @@ import (
 
 	"github.com/autonomous-data-pipeline/adp/pipeline"
 	"github.com/autonomous-data-pipeline/adp/sink/ledger"
+	"github.com/autonomous-data-pipeline/adp/sink/store"
 )
 
 // snapshotEvery is how many commits may follow a snapshot: what a newly opened
 // sink reads at most.
 const snapshotEvery = 64
 
-// Names in the log's folder.
-const (
-	snapshotName = logDir + "/snapshot.json"
-	tmpSuffix    = ".tmp"
-)
+// snapshotName is the snapshot's file.
+const snapshotName = logDir + "/snapshot.json"
 
 // txlog is the commit log: numbered files, each created whole or not at all.
 // The commit is the truth; everything else in the store is derived from it.
-type txlog struct{ store store }
+type txlog struct{ store store.Store }
 
 func logName(sequence int64) string { return path.Join(logDir, fmt.Sprintf("%020d.json", sequence)) }
 
 // where names a record in errors.
-func (l txlog) where(sequence int64) string { return l.store.location(logName(sequence)) }
+func (l txlog) where(sequence int64) string { return l.store.Location(logName(sequence)) }
 
 // read returns nil if there is no such record.
 func (l txlog) read(ctx context.Context, sequence int64) (*ledger.Record, error) {
 	at := l.where(sequence)
-	data, err := readFile(ctx, l.store, logName(sequence))
-	if isGone(err) {
+	data, err := store.ReadFile(ctx, l.store, logName(sequence))
+	if store.IsGone(err) {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, l.store.fault(err, "read commit "+at)
+		return nil, l.store.Fault(err, "read commit "+at)
 	}
 	var rec ledger.Record
 	if err := json.Unmarshal(data, &rec); err != nil {
@@ -70,7 +68,7 @@ func (l txlog) append(ctx context.Context, rec *ledger.Record, step func(point s
 	if err != nil {
 		return false, false, bugf("encode commit %d: %w", rec.Sequence, err)
 	}
-	unsure, created := l.store.create(ctx, logName(rec.Sequence), rec.ID, data, step)
+	unsure, created := l.store.Create(ctx, logName(rec.Sequence), rec.ID, data, step)
 	// What that reports isn't the last word: over a network, a file that was made
 	// may be reported as one that existed, or as lost.
 	there, err := l.read(context.WithoutCancel(ctx), rec.Sequence)
@@ -83,22 +81,22 @@ func (l txlog) append(ctx context.Context, rec *ledger.Record, step func(point s
 	case errors.Is(created, fs.ErrExist):
 		return false, false, nil
 	default:
-		return false, unsure, l.store.fault(created, "make commit "+l.where(rec.Sequence))
+		return false, unsure, l.store.Fault(created, "make commit "+l.where(rec.Sequence))
 	}
 }
 
 // restore is the newest usable snapshot, or the state of an empty log. A
 // snapshot that the log doesn't bear out is ignored: it is only a shortcut.
 func (l txlog) restore(ctx context.Context) (*ledger.State, error) {
-	data, err := readFile(ctx, l.store, snapshotName)
-	if err != nil && !isGone(err) {
-		return nil, l.store.fault(err, "read snapshot "+l.store.location(snapshotName))
+	data, err := store.ReadFile(ctx, l.store, snapshotName)
+	if err != nil && !store.IsGone(err) {
+		return nil, l.store.Fault(err, "read snapshot "+l.store.Location(snapshotName))
 	}
 	var st ledger.State
 	if err != nil || json.Unmarshal(data, &st) != nil || st.Format != ledger.Format {
 		// A snapshot is derived: without one the log itself is read. But a store
 		// that isn't there must not look like an empty one.
-		return &ledger.State{}, l.store.fault(l.store.ready(ctx), "open "+l.store.location(logDir))
+		return &ledger.State{}, l.store.Fault(l.store.Ready(ctx), "open "+l.store.Location(logDir))
 	}
 	rec, err := l.read(ctx, st.Sequence)
 	if err != nil {
@@ -116,7 +114,7 @@ func (l txlog) saveSnapshot(ctx context.Context, st *ledger.State) error {
 	if err != nil {
 		return bugf("encode snapshot %d: %w", st.Sequence, err)
 	}
-	return l.store.fault(l.store.replace(ctx, snapshotName, data), "replace snapshot "+l.store.location(snapshotName))
+	return l.store.Fault(l.store.Replace(ctx, snapshotName, data), "replace snapshot "+l.store.Location(snapshotName))
 }
 
 // advance folds the records that were committed after st.

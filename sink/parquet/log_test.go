@@ -12,6 +12,7 @@ import (
 	"github.com/autonomous-data-pipeline/adp/sink"
 	"github.com/autonomous-data-pipeline/adp/sink/ledger"
 	"github.com/autonomous-data-pipeline/adp/sink/sinktest"
+	"github.com/autonomous-data-pipeline/adp/sink/store"
 )
 
 // opened is a sink on a new folder, with loads of ten records each.
@@ -68,16 +69,16 @@ func TestSnapshotIsAShortcut(t *testing.T) {
 	if err := os.WriteFile(early, record, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	snapshot := readAll(t, s.table.location(snapshotName))
+	snapshot := readAll(t, s.table.Location(snapshotName))
 	for name, content := range map[string][]byte{
 		"lost": nil, "cut short": snapshot[:len(snapshot)/2], "of another format": []byte(`{"format":99,"sequence":7}`),
 		"of another log":  []byte(strings.Replace(string(snapshot), `"tip":"`, `"tip":"0`, 1)),
 		"from the future": []byte(strings.Replace(string(snapshot), `"sequence":64`, `"sequence":6400`, 1)),
 	} {
 		t.Run(name, func(t *testing.T) {
-			remove(t, s.table.location(snapshotName))
+			remove(t, s.table.Location(snapshotName))
 			if content != nil {
-				if err := os.WriteFile(s.table.location(snapshotName), content, 0o644); err != nil {
+				if err := os.WriteFile(s.table.Location(snapshotName), content, 0o644); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -85,7 +86,7 @@ func TestSnapshotIsAShortcut(t *testing.T) {
 				t.Errorf("the state is %+v, want %+v", got, want)
 			}
 			if content == nil {
-				if err := os.WriteFile(s.table.location(snapshotName), snapshot, 0o644); err != nil {
+				if err := os.WriteFile(s.table.Location(snapshotName), snapshot, 0o644); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -183,7 +184,7 @@ func TestHiddenFilesArentData(t *testing.T) {
 				t.Fatalf("the load wasn't cut off: %v", err)
 			}
 			reached++
-			committed, err := exists(s.log.where(2))
+			committed, err := store.Has(t.Context(), s.table, logName(2))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -211,9 +212,9 @@ func TestHiddenFilesArentData(t *testing.T) {
 func dataFiles(t *testing.T, s *Sink) []string {
 	t.Helper()
 	var out []string
-	for _, r := range []store{s.table, s.quarantine} {
-		err := filepath.WalkDir(r.location(""), func(path string, d fs.DirEntry, err error) error {
-			if err == nil && filepath.Ext(path) == dataSuffix {
+	for _, r := range []store.Store{s.table, s.quarantine} {
+		err := filepath.WalkDir(r.Location(""), func(path string, d fs.DirEntry, err error) error {
+			if err == nil && filepath.Ext(path) == store.DataSuffix {
 				out = append(out, path)
 			}
 			return err
@@ -234,7 +235,7 @@ func FuzzLogNeverPanics(f *testing.F) {
 	f.Add([]byte(`{"format":1,"sequence":1,"id":"a","kind":"load","batch":{"id":"b","ranges":[{"end":3}]}}`))
 	f.Add([]byte(`{"format":1,"sequence":1,"id":"a","kind":"rollback"}`))
 	f.Add([]byte(`{"format":1,"sequence":1,"id":"a","kind":"settle","commits":[],"remove_table":["../x"],"table":[{"from":"../y"}]}`))
-	if err := os.MkdirAll(s.table.location(logDir), 0o755); err != nil {
+	if err := os.MkdirAll(s.table.Location(logDir), 0o755); err != nil {
 		f.Fatal(err)
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {

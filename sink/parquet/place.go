@@ -12,17 +12,15 @@ import (
 	"github.com/autonomous-data-pipeline/adp/pipeline"
 	"github.com/autonomous-data-pipeline/adp/sink"
 	"github.com/autonomous-data-pipeline/adp/sink/ledger"
+	"github.com/autonomous-data-pipeline/adp/sink/store"
 )
 
 // Folders below the roots. Names that start with an underscore are hidden from
-// Spark and pyarrow; staged files have another suffix for readers that glob.
+// Spark and pyarrow.
 const (
 	logDir        = "_log"
-	pendingDir    = "_pending"
 	quarantineSub = "quarantine"
 	heldSub       = "held"
-	pendingSuffix = ".staged"
-	dataSuffix    = ".parquet"
 )
 
 // bring copies a plan's files in and gives each its place. Paths in a record
@@ -31,7 +29,7 @@ func (s *Sink) bring(ctx context.Context, p ledger.Plan, a *attempt) (*ledger.Re
 	rec := p.Commit
 	for _, list := range []struct {
 		items []ledger.Item
-		store store
+		store store.Store
 		into  *[]ledger.DataFile
 	}{{p.Table, s.table, &rec.Table}, {p.Rejects, s.quarantine, &rec.Rejects}, {p.Held, s.quarantine, &rec.Held}} {
 		for _, item := range list.items {
@@ -39,9 +37,9 @@ func (s *Sink) bring(ctx context.Context, p ledger.Plan, a *attempt) (*ledger.Re
 				*list.into = append(*list.into, stay(item.Was, rec.Status))
 				continue
 			}
-			open := staged(item.File)
+			open := store.Staged(item.File)
 			if item.Origin == ledger.Own {
-				open = func(ctx context.Context) (io.ReadCloser, error) { return s.quarantine.open(ctx, item.Was.Path) }
+				open = func(ctx context.Context) (io.ReadCloser, error) { return s.quarantine.Open(ctx, item.Was.Path) }
 			}
 			f, err := a.copy(ctx, list.store, item.File, open)
 			if err != nil {
@@ -86,7 +84,7 @@ func settleNames(r *ledger.Record) {
 // unique over the table's life, so publishing late can't bring back a file
 // that a later commit has removed.
 func dataName(batchID string, sequence int64, n int) string {
-	return fmt.Sprintf("part-%s-%d-%d%s", batchID, sequence, n, dataSuffix)
+	return fmt.Sprintf("part-%s-%d-%d%s", batchID, sequence, n, store.DataSuffix)
 }
 
 // heldFolder is where an entry's clean files lie: in held while somebody is

@@ -9,6 +9,7 @@ import (
 	"github.com/autonomous-data-pipeline/adp/sink"
 	"github.com/autonomous-data-pipeline/adp/sink/ledger"
 	"github.com/autonomous-data-pipeline/adp/sink/readback"
+	"github.com/autonomous-data-pipeline/adp/sink/store"
 )
 
 // Entries lists the batches that have records outside the table, in the order
@@ -25,7 +26,7 @@ func (s *Sink) Entries(ctx context.Context) ([]sink.Entry, error) {
 // entry that has changed since it was read is ErrConflict.
 func (s *Sink) Rejects(ctx context.Context, e sink.Entry, fn func(pipeline.Reject) error) error {
 	for _, f := range e.Rejects {
-		err := withLocal(ctx, s.quarantine, nameIn(s.quarantine, f.Path), func(path string) error {
+		err := withLocal(ctx, s.quarantine, store.NameIn(s.quarantine, f.Path), func(path string) error {
 			return readback.Rejects(ctx, path, fn)
 		})
 		if errors.Is(err, fs.ErrNotExist) {

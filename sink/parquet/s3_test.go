@@ -12,6 +12,7 @@ import (
 	"github.com/autonomous-data-pipeline/adp/pipeline"
 	"github.com/autonomous-data-pipeline/adp/sink"
 	"github.com/autonomous-data-pipeline/adp/sink/sinktest"
+	"github.com/autonomous-data-pipeline/adp/sink/store"
 )
 
 // TestConformanceOnS3 also kills processes between the steps of a commit.
@@ -21,8 +22,8 @@ func TestConformanceOnS3(t *testing.T) {
 	sinktest.Run(t, func(t *testing.T) sinktest.Harness {
 		in := server.Bucket(t, fmt.Sprint("lake-", buckets.Add(1)))
 		cfg := Config{Dir: in("out"), Table: "customers", QuarantineDir: in("quarantine")}
-		table := func() store {
-			st, err := cfg.table().store(settingPath)
+		table := func() store.Store {
+			st, err := cfg.table().Open(settingPath)
 			if err != nil {
 				t.Fatal(err)
 			}

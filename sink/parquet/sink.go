@@ -16,13 +16,14 @@ import (
 	"github.com/autonomous-data-pipeline/adp/pipeline"
 	"github.com/autonomous-data-pipeline/adp/sink"
 	"github.com/autonomous-data-pipeline/adp/sink/ledger"
+	"github.com/autonomous-data-pipeline/adp/sink/store"
 )
 
 // Sink is one table in a folder. It is safe for concurrent use, also by several
 // processes on one machine.
 type Sink struct {
-	table      store
-	quarantine store
+	table      store.Store
+	quarantine store.Store
 	log        txlog
 	book       ledger.Book
 	now        func() time.Time
@@ -43,21 +44,21 @@ func New(cfg Config) (*Sink, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	table, err := cfg.table().store(settingPath)
+	table, err := cfg.table().Open(settingPath)
 	if err != nil {
 		return nil, err
 	}
-	quarantine, err := cfg.quarantine().store(settingQuarantine)
+	quarantine, err := cfg.quarantine().Open(settingQuarantine)
 	if err != nil {
-		return nil, errors.Join(err, table.close())
+		return nil, errors.Join(err, table.Close())
 	}
 	return newSink(cfg.table().String(), table, quarantine), nil
 }
 
-func newSink(name string, table, quarantine store) *Sink {
+func newSink(name string, table, quarantine store.Store) *Sink {
 	s := &Sink{table: table, quarantine: quarantine, now: time.Now, step: func(string) {}}
 	s.log = txlog{store: table}
-	s.book = ledger.Book{Table: name, TablePath: table.location, QuarantinePath: quarantine.location, Read: s.log.must}
+	s.book = ledger.Book{Table: name, TablePath: table.Location, QuarantinePath: quarantine.Location, Read: s.log.must}
 	return s
 }
 
@@ -89,7 +90,7 @@ func (s *Sink) Covered(ctx context.Context) ([]pipeline.Range, error) {
 }
 
 // Close gives connections to object storage back. No file is open between calls.
-func (s *Sink) Close() error { return errors.Join(s.table.close(), s.quarantine.close()) }
+func (s *Sink) Close() error { return errors.Join(s.table.Close(), s.quarantine.Close()) }
 
 // catchUp reads what was committed since the last look, and puts the newest
 // commit's files into place. Older ones are in place: nobody commits before.
@@ -151,8 +152,8 @@ func (s *Sink) recall(ctx context.Context) error {
 
 // stamp tells a commit's file from another one under its name.
 func (s *Sink) stamp(ctx context.Context, sequence int64) (string, error) {
-	stamp, err := s.table.stamp(ctx, logName(sequence))
-	return stamp, s.table.fault(err, "find commit "+s.log.where(sequence))
+	stamp, err := s.table.Stamp(ctx, logName(sequence))
+	return stamp, s.table.Fault(err, "find commit "+s.log.where(sequence))
 }
 
 // decision plans a commit on top of a state.
@@ -178,7 +179,7 @@ func (s *Sink) commit(ctx context.Context, decide decision) (sink.Receipt, error
 			return sink.Receipt{}, nil
 		}
 		rec, err := s.bring(ctx, p, a)
-		if isGone(err) && s.movedOn(ctx, st) {
+		if store.IsGone(err) && s.movedOn(ctx, st) {
 			continue // another commit took the file away: what it decided comes first
 		}
 		if err != nil {

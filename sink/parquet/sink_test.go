@@ -3,12 +3,9 @@ package parquet
 import (
 	"context"
 	"errors"
-	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 	"sync"
-	"syscall"
 	"testing"
 
 	"github.com/apache/arrow-go/v18/parquet/file"
@@ -16,6 +13,7 @@ import (
 	"github.com/autonomous-data-pipeline/adp/pipeline"
 	"github.com/autonomous-data-pipeline/adp/sink"
 	"github.com/autonomous-data-pipeline/adp/sink/sinktest"
+	"github.com/autonomous-data-pipeline/adp/sink/store"
 )
 
 func wantMisconfigured(t *testing.T, err error, setting string) {
@@ -60,39 +58,6 @@ func TestConfigRules(t *testing.T) {
 	}
 }
 
-func TestFaultKinds(t *testing.T) {
-	r := folder{dir: "/data/out/customers", setting: settingPath}
-	tests := map[string]struct {
-		err  error
-		kind pipeline.Kind
-		says string
-	}{
-		"a full disk heals once somebody frees space":   {syscall.ENOSPC, pipeline.Transient, "free space"},
-		"a used up quota heals the same way":            {syscall.EDQUOT, pipeline.Transient, "free space"},
-		"a missing permission is a setting":             {syscall.EACCES, pipeline.Misconfigured, "write below"},
-		"a read-only file system is a setting":          {syscall.EROFS, pipeline.Misconfigured, "write below"},
-		"a file in the folder's place is a setting":     {syscall.ENOTDIR, pipeline.Misconfigured, "not a folder"},
-		"a file system without hard links is a setting": {syscall.ENOTSUP, pipeline.Misconfigured, "hard links"},
-		"anything else is tried again":                  {syscall.EIO, pipeline.Transient, "input/output"},
-	}
-	for name, tc := range tests {
-		t.Run(name, func(t *testing.T) {
-			err := r.fault(&fs.PathError{Op: "write", Path: "x", Err: tc.err}, "write x")
-			if pipeline.KindOf(err) != tc.kind || !strings.Contains(err.Error(), tc.says) || !errors.Is(err, tc.err) {
-				t.Errorf("fault is %v of kind %s, want %s with %q", err, pipeline.KindOf(err), tc.kind, tc.says)
-			}
-			if tc.kind == pipeline.Misconfigured || tc.says == "free space" {
-				if !strings.Contains(err.Error(), settingPath) {
-					t.Errorf("fault %v doesn't name the setting", err)
-				}
-			}
-		})
-	}
-	if r.fault(nil, "write x") != nil {
-		t.Error("no error became a fault")
-	}
-}
-
 func TestFolderThatIsAFile(t *testing.T) {
 	for setting, folder := range map[string]func(Config) string{
 		settingPath:       func(c Config) string { return c.Dir },
@@ -132,7 +97,7 @@ func TestCopyTakenAwayBeforeTheCommit(t *testing.T) {
 	s := opened(t, testConfig(t), 1)
 	l := sinktest.Stage(t, t.TempDir(), sinktest.Spec{Base: pipeline.Checkpoint{0: 10}, Ranges: []pipeline.Range{{Start: 10, End: 20}}})
 	a := newAttempt()
-	if _, err := a.copy(t.Context(), s.table, l.Table[0], staged(l.Table[0])); err != nil {
+	if _, err := a.copy(t.Context(), s.table, l.Table[0], store.Staged(l.Table[0])); err != nil {
 		t.Fatal(err)
 	}
 	if err := a.seal(t.Context()); err != nil {
@@ -149,7 +114,7 @@ func TestCopyTakenAwayBeforeTheCommit(t *testing.T) {
 
 func TestCleanupSparesTheYoung(t *testing.T) {
 	s := opened(t, testConfig(t), 1)
-	if err := os.MkdirAll(s.table.location(pendingDir+"/young"), 0o755); err != nil {
+	if err := os.MkdirAll(s.table.Location(store.PendingDir+"/young"), 0o755); err != nil {
 		t.Fatal(err)
 	}
 	if removed, err := s.Cleanup(t.Context(), 1<<40); err != nil || len(removed) != 0 {
@@ -177,10 +142,10 @@ func TestCancelledLoadLeavesNothing(t *testing.T) {
 	if _, err := s.Load(t.Context(), l); err == nil {
 		t.Fatal("a file with another checksum was loaded")
 	}
-	for _, r := range []store{s.table, s.quarantine} {
-		left, err := os.ReadDir(r.location(pendingDir))
+	for _, r := range []store.Store{s.table, s.quarantine} {
+		left, err := os.ReadDir(r.Location(store.PendingDir))
 		if err != nil || len(left) != 0 {
-			t.Errorf("%s is left in %s, %v", left, r.location(""), err)
+			t.Errorf("%s is left in %s, %v", left, r.Location(""), err)
 		}
 	}
 }
@@ -191,7 +156,7 @@ func TestFailedCommitGivesItsSpaceBack(t *testing.T) {
 	s := opened(t, testConfig(t), 0)
 	s.step = func(point string) {
 		if point == "written" {
-			if err := os.RemoveAll(s.table.location(logDir)); err != nil {
+			if err := os.RemoveAll(s.table.Location(logDir)); err != nil {
 				t.Error(err)
 			}
 		}
@@ -200,7 +165,7 @@ func TestFailedCommitGivesItsSpaceBack(t *testing.T) {
 	if _, err := s.Load(t.Context(), l); err == nil || pipeline.KindOf(err) != pipeline.Transient {
 		t.Fatalf("error is %v, want a transient fault", err)
 	}
-	left, err := os.ReadDir(s.table.location(pendingDir))
+	left, err := os.ReadDir(s.table.Location(store.PendingDir))
 	if err != nil || len(left) != 0 {
 		t.Errorf("%s is left, %v", left, err)
 	}

@@ -2,14 +2,12 @@ package parquet
 
 import (
 	"context"
-	"crypto/sha256"
-	"io"
-	"os"
 
 	"github.com/autonomous-data-pipeline/adp/pipeline"
 	"github.com/autonomous-data-pipeline/adp/sink"
 	"github.com/autonomous-data-pipeline/adp/sink/ledger"
 	"github.com/autonomous-data-pipeline/adp/sink/readback"
+	"github.com/autonomous-data-pipeline/adp/sink/store"
 )
 
 // Validate reads a commit's files back with another Parquet implementation
@@ -39,9 +37,9 @@ func (s *Sink) Validate(ctx context.Context, r sink.Receipt) (sink.Verdict, erro
 // check reads one file back. Bytes that aren't those that were committed are
 // not decoded: there is nothing to learn, and a damaged length could ask the
 // decoder for any amount of memory.
-func (s *Sink) check(ctx context.Context, st store, batchID string, f pipeline.File) (rows int64, problems []sink.Problem, err error) {
-	read := withLocal(ctx, st, nameIn(st, f.Path), func(path string) error {
-		got, err := sum(ctx, path)
+func (s *Sink) check(ctx context.Context, st store.Store, batchID string, f pipeline.File) (rows int64, problems []sink.Problem, err error) {
+	read := withLocal(ctx, st, store.NameIn(st, f.Path), func(path string) error {
+		got, err := store.Sum(ctx, path)
 		if err != nil {
 			return err
 		}
@@ -62,30 +60,15 @@ func (s *Sink) check(ctx context.Context, st store, batchID string, f pipeline.F
 		return rows, problems, nil
 	case ctx.Err() != nil:
 		return 0, nil, ctx.Err()
-	case isGone(read):
+	case store.IsGone(read):
 		current, err := s.names(ctx, batchID, f.Path)
 		if err == nil && !current {
 			err = ledger.Conflictf("validate batch %s: it has changed since the receipt for %s", batchID, f.Path)
 		}
 		return 0, []sink.Problem{{File: f.Path, What: "missing file"}}, err
 	}
-	if st.remote() {
-		return 0, nil, st.fault(read, "read back "+f.Path)
+	if st.Remote() {
+		return 0, nil, st.Fault(read, "read back "+f.Path)
 	}
 	return 0, []sink.Problem{{File: f.Path, What: "unreadable", Got: read.Error()}}, nil
-}
-
-// sum is the SHA-256 of a file's bytes.
-func sum(ctx context.Context, path string) (string, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return "", err
-	}
-	defer func() { _ = f.Close() }() // only read
-	s := &summing{ctx: ctx, src: f, hash: sha256.New()}
-	if _, err := io.Copy(io.Discard, s); err != nil {
-		return "", err
-	}
-	_, sha := s.result()
-	return sha, nil
 }

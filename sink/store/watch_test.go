@@ -1,4 +1,4 @@
-package parquet
+package store
 
 import (
 	"context"
@@ -14,7 +14,7 @@ import (
 func TestARequestThatStallsEndsAsOneToTryAgain(t *testing.T) {
 	w := watch(t.Context(), time.Millisecond)
 	<-w.ctx.Done()
-	err := bucket{setting: settingPath}.fault(w.end(w.ctx.Err()), "put")
+	err := bucket{setting: settingPath}.Fault(w.end(w.ctx.Err()), "put")
 	if !errors.Is(err, errStalled) || pipeline.KindOf(err) != pipeline.Transient {
 		t.Errorf("error is %v, want a transient fault that says so", err)
 	}

@@ -1,4 +1,4 @@
-package parquet
+package store
 
 import (
 	"context"
@@ -26,9 +26,9 @@ type bucket struct {
 	setting string       // that names url, for errors
 }
 
-var _ store = bucket{}
+var _ Store = bucket{}
 
-func (b bucket) location(name string) string { return b.url + "/" + name }
+func (b bucket) Location(name string) string { return b.url + "/" + name }
 
 // gone makes the driver's "not found" the one that all stores share.
 func gone(err error) error {
@@ -38,7 +38,7 @@ func gone(err error) error {
 	return err
 }
 
-func (b bucket) open(ctx context.Context, name string) (io.ReadCloser, error) {
+func (b bucket) Open(ctx context.Context, name string) (io.ReadCloser, error) {
 	w := watch(ctx, stallTimeout)
 	r, err := b.b.NewReader(w.ctx, name, nil)
 	if err != nil {
@@ -47,14 +47,14 @@ func (b bucket) open(ctx context.Context, name string) (io.ReadCloser, error) {
 	return &watched{r, w}, nil
 }
 
-// local downloads the object: readers of Parquet jump to and fro.
-func (b bucket) local(ctx context.Context, name string) (string, func(), error) {
-	r, err := b.open(ctx, name)
+// Local downloads the object: readers of Parquet jump to and fro.
+func (b bucket) Local(ctx context.Context, name string) (string, func(), error) {
+	r, err := b.Open(ctx, name)
 	if err != nil {
 		return "", nil, err
 	}
 	defer func() { _ = r.Close() }() // only read
-	f, err := os.CreateTemp("", "adp-*"+dataSuffix)
+	f, err := os.CreateTemp("", "adp-*"+DataSuffix)
 	if err != nil {
 		return "", nil, fmt.Errorf("make a temporary file (setting: TMPDIR): %w", err)
 	}
@@ -67,7 +67,7 @@ func (b bucket) local(ctx context.Context, name string) (string, func(), error) 
 	return f.Name(), done, nil
 }
 
-func (b bucket) stamp(ctx context.Context, name string) (string, error) {
+func (b bucket) Stamp(ctx context.Context, name string) (string, error) {
 	w := watch(ctx, stallTimeout)
 	a, err := b.b.Attributes(w.ctx, name)
 	if err := w.end(gone(err)); err != nil {
@@ -76,7 +76,7 @@ func (b bucket) stamp(ctx context.Context, name string) (string, error) {
 	return fmt.Sprint(a.ETag, " ", a.ModTime.UnixNano(), " ", a.Size), nil
 }
 
-func (b bucket) put(ctx context.Context, name string, src io.Reader) error {
+func (b bucket) Put(ctx context.Context, name string, src io.Reader) error {
 	return b.write(ctx, name, src, nil)
 }
 
@@ -96,12 +96,12 @@ func (b bucket) write(ctx context.Context, name string, src io.Reader, opts *blo
 	return w.end(to.Close())
 }
 
-// seal has nothing to do: an object that was put is durable.
-func (b bucket) seal(context.Context, string) error { return nil }
+// Seal has nothing to do: an object that was put is durable.
+func (b bucket) Seal(context.Context, string) error { return nil }
 
-// create puts under the condition that nothing is there. A put that was cut off
+// Create puts under the condition that nothing is there. A put that was cut off
 // may still arrive later: only a refusal is sure.
-func (b bucket) create(ctx context.Context, name, _ string, data []byte, step func(string)) (bool, error) {
+func (b bucket) Create(ctx context.Context, name, _ string, data []byte, step func(string)) (bool, error) {
 	step("written")
 	err := b.write(ctx, name, strings.NewReader(string(data)), &blob.WriterOptions{IfNotExist: true, ContentType: "application/json"})
 	if gcerrors.Code(err) == gcerrors.FailedPrecondition {
@@ -110,41 +110,41 @@ func (b bucket) create(ctx context.Context, name, _ string, data []byte, step fu
 	return err != nil, err
 }
 
-func (b bucket) replace(ctx context.Context, name string, data []byte) error {
+func (b bucket) Replace(ctx context.Context, name string, data []byte) error {
 	return b.write(ctx, name, strings.NewReader(string(data)), nil)
 }
 
-// arrange may be repeated, and by several processes at once: the last one to
+// Arrange may be repeated, and by several processes at once: the last one to
 // see an object under its old name copies it, and the copies are the same.
-func (b bucket) arrange(ctx context.Context, moves []move, step func(string)) error {
+func (b bucket) Arrange(ctx context.Context, moves []Move, step func(string)) error {
 	for _, m := range moves {
 		w := watch(ctx, copyTimeout)
-		err := w.end(gone(b.b.Copy(w.ctx, m.to, m.from, nil)))
-		if isGone(err) {
+		err := w.end(gone(b.b.Copy(w.ctx, m.To, m.From, nil)))
+		if IsGone(err) {
 			continue // moved before
 		}
 		if err == nil {
-			err = b.remove(ctx, []string{m.from})
+			err = b.Remove(ctx, []string{m.From})
 		}
 		if err != nil {
-			return fmt.Errorf("move %s to %s: %w", b.location(m.from), m.to, err)
+			return fmt.Errorf("move %s to %s: %w", b.Location(m.From), m.To, err)
 		}
 		step("moved")
 	}
 	return nil
 }
 
-func (b bucket) remove(ctx context.Context, names []string) error {
+func (b bucket) Remove(ctx context.Context, names []string) error {
 	for _, name := range names {
 		w := watch(ctx, stallTimeout)
-		if err := w.end(gone(b.b.Delete(w.ctx, name))); err != nil && !isGone(err) {
+		if err := w.end(gone(b.b.Delete(w.ctx, name))); err != nil && !IsGone(err) {
 			return err
 		}
 	}
 	return nil
 }
 
-func (b bucket) drop(ctx context.Context, dir string) error {
+func (b bucket) Drop(ctx context.Context, dir string) error {
 	var names []string
 	err := b.list(ctx, dir+"/", "", func(o *blob.ListObject) error {
 		names = append(names, o.Key)
@@ -153,7 +153,7 @@ func (b bucket) drop(ctx context.Context, dir string) error {
 	if err != nil {
 		return err
 	}
-	return b.remove(ctx, names)
+	return b.Remove(ctx, names)
 }
 
 // list calls fn for the objects below a prefix; with a delimiter, for those and
@@ -176,23 +176,23 @@ func (b bucket) list(ctx context.Context, prefix, delimiter string, fn func(*blo
 	}
 }
 
-func (b bucket) walk(ctx context.Context, dir string, fn func(name string) error) error {
+func (b bucket) Walk(ctx context.Context, dir string, fn func(name string) error) error {
 	prefix := strings.TrimPrefix(dir+"/", "./")
 	return b.list(ctx, prefix, "/", func(o *blob.ListObject) error {
 		switch {
 		case o.IsDir && strings.HasPrefix(path.Base(o.Key), "_"):
 			return nil
 		case o.IsDir:
-			return b.walk(ctx, strings.TrimSuffix(o.Key, "/"), fn)
-		case strings.HasSuffix(o.Key, dataSuffix):
+			return b.Walk(ctx, strings.TrimSuffix(o.Key, "/"), fn)
+		case strings.HasSuffix(o.Key, DataSuffix):
 			return fn(o.Key)
 		}
 		return nil
 	})
 }
 
-// leftovers is by the youngest object: a folder here is what its objects are.
-func (b bucket) leftovers(ctx context.Context, dir string, since time.Time) ([]string, error) {
+// Leftovers is by the youngest object: a folder here is what its objects are.
+func (b bucket) Leftovers(ctx context.Context, dir string, since time.Time) ([]string, error) {
 	old := map[string]bool{}
 	var order []string
 	err := b.list(ctx, dir+"/", "", func(o *blob.ListObject) error {
@@ -213,9 +213,9 @@ func (b bucket) leftovers(ctx context.Context, dir string, since time.Time) ([]s
 	return out, err
 }
 
-func (b bucket) remote() bool { return true }
+func (b bucket) Remote() bool { return true }
 
-func (b bucket) ready(ctx context.Context) error {
+func (b bucket) Ready(ctx context.Context) error {
 	w := watch(ctx, stallTimeout)
 	ok, err := b.b.IsAccessible(w.ctx)
 	err = w.end(err)
@@ -225,7 +225,7 @@ func (b bucket) ready(ctx context.Context) error {
 	return err
 }
 
-func (b bucket) close() error { return b.b.Close() }
+func (b bucket) Close() error { return b.b.Close() }
 
 // coded is what the cloud SDKs' errors have in common.
 type coded interface{ ErrorCode() string }
@@ -240,8 +240,8 @@ var refusals = map[string]string{
 	"PermanentRedirect":     "the bucket is in another region: correct AWS_REGION",
 }
 
-// fault is the one place where errors of object storage get their kind.
-func (b bucket) fault(err error, attempted string) error {
+// Fault is the one place where errors of object storage get their kind.
+func (b bucket) Fault(err error, attempted string) error {
 	var c coded
 	var known *pipeline.Fault
 	switch {

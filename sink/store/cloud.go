@@ -1,6 +1,6 @@
 //go:build cloud
 
-package parquet
+package store
 
 import (
 	// Each registers a URL scheme, and links its cloud's SDK: programs have them

@@ -1,4 +1,4 @@
-package parquet
+package store
 
 import (
 	"context"
@@ -22,22 +22,22 @@ type folder struct {
 	setting string // that names dir, for errors
 }
 
-var _ store = folder{}
+var _ Store = folder{}
 
-func (f folder) location(name string) string { return filepath.Join(f.dir, filepath.FromSlash(name)) }
+func (f folder) Location(name string) string { return filepath.Join(f.dir, filepath.FromSlash(name)) }
 
-func (f folder) open(_ context.Context, name string) (io.ReadCloser, error) {
-	return os.Open(f.location(name))
+func (f folder) Open(_ context.Context, name string) (io.ReadCloser, error) {
+	return os.Open(f.Location(name))
 }
 
-func (f folder) local(_ context.Context, name string) (string, func(), error) {
-	path := f.location(name)
+func (f folder) Local(_ context.Context, name string) (string, func(), error) {
+	path := f.Location(name)
 	_, err := os.Stat(path)
 	return path, func() {}, err
 }
 
-func (f folder) stamp(_ context.Context, name string) (string, error) {
-	info, err := os.Lstat(f.location(name))
+func (f folder) Stamp(_ context.Context, name string) (string, error) {
+	info, err := os.Lstat(f.Location(name))
 	if err != nil {
 		return "", err
 	}
@@ -48,8 +48,8 @@ func (f folder) stamp(_ context.Context, name string) (string, error) {
 	return stamp, nil
 }
 
-func (f folder) put(_ context.Context, name string, src io.Reader) error {
-	path := f.location(name)
+func (f folder) Put(_ context.Context, name string, src io.Reader) error {
+	path := f.Location(name)
 	if err := makeDir(filepath.Dir(path)); err != nil {
 		return err
 	}
@@ -61,15 +61,15 @@ func (f folder) put(_ context.Context, name string, src io.Reader) error {
 	return errors.Join(err, out.Sync(), out.Close())
 }
 
-func (f folder) seal(_ context.Context, dir string) error { return syncDir(f.location(dir)) }
+func (f folder) Seal(_ context.Context, dir string) error { return syncDir(f.Location(dir)) }
 
-// create makes the file by link(2), which fails if the name is taken.
-func (f folder) create(_ context.Context, name, by string, data []byte, step func(string)) (bool, error) {
-	path := f.location(name)
+// Create makes the file by link(2), which fails if the name is taken.
+func (f folder) Create(_ context.Context, name, by string, data []byte, step func(string)) (bool, error) {
+	path := f.Location(name)
 	if err := makeDir(filepath.Dir(path)); err != nil {
 		return false, err
 	}
-	tmp := filepath.Join(filepath.Dir(path), by+tmpSuffix)
+	tmp := filepath.Join(filepath.Dir(path), by+TmpSuffix)
 	defer func() { _ = os.Remove(tmp) }() // its other name is the commit; left behind by a crash, Cleanup takes it
 	if err := writeSynced(tmp, data); err != nil {
 		return false, err
@@ -81,9 +81,9 @@ func (f folder) create(_ context.Context, name, by string, data []byte, step fun
 	return false, syncDir(filepath.Dir(path))
 }
 
-func (f folder) replace(_ context.Context, name string, data []byte) error {
-	path := f.location(name)
-	tmp, err := os.CreateTemp(filepath.Dir(path), "*"+tmpSuffix)
+func (f folder) Replace(_ context.Context, name string, data []byte) error {
+	path := f.Location(name)
+	tmp, err := os.CreateTemp(filepath.Dir(path), "*"+TmpSuffix)
 	if err != nil {
 		return err
 	}
@@ -94,16 +94,16 @@ func (f folder) replace(_ context.Context, name string, data []byte) error {
 	return os.Rename(tmp.Name(), path)
 }
 
-// arrange renames: of several processes exactly one does.
-func (f folder) arrange(_ context.Context, moves []move, step func(string)) error {
+// Arrange renames: of several processes exactly one does.
+func (f folder) Arrange(_ context.Context, moves []Move, step func(string)) error {
 	touched := map[string]bool{}
 	for _, m := range moves {
-		from, to := f.location(m.from), f.location(m.to)
+		from, to := f.Location(m.From), f.Location(m.To)
 		if err := rename(from, to); err != nil {
 			return fmt.Errorf("move %s: %w", from, err)
 		}
 		touched[filepath.Dir(to)] = true
-		if !strings.HasPrefix(m.from, pendingDir+"/") { // that folder goes away anyway
+		if !strings.HasPrefix(m.From, PendingDir+"/") { // that folder goes away anyway
 			touched[filepath.Dir(from)] = true
 		}
 		step("moved")
@@ -111,15 +111,15 @@ func (f folder) arrange(_ context.Context, moves []move, step func(string)) erro
 	return syncDirs(touched)
 }
 
-func (f folder) remove(_ context.Context, names []string) error {
+func (f folder) Remove(_ context.Context, names []string) error {
 	touched := map[string]bool{}
 	for _, name := range names {
-		path := f.location(name)
+		path := f.Location(name)
 		there, err := exists(path) // asked first: a reader of a read-only folder has nothing to do
 		if there {
 			err = os.Remove(path)
 		}
-		if err != nil && !isGone(err) {
+		if err != nil && !IsGone(err) {
 			return err
 		}
 		touched[filepath.Dir(path)] = true
@@ -134,22 +134,22 @@ func (f folder) remove(_ context.Context, names []string) error {
 	return nil
 }
 
-func (f folder) drop(_ context.Context, dir string) error { return os.RemoveAll(f.location(dir)) }
+func (f folder) Drop(_ context.Context, dir string) error { return os.RemoveAll(f.Location(dir)) }
 
-func (f folder) walk(ctx context.Context, dir string, fn func(name string) error) error {
-	top := f.location(dir)
+func (f folder) Walk(ctx context.Context, dir string, fn func(name string) error) error {
+	top := f.Location(dir)
 	return filepath.WalkDir(top, func(path string, d fs.DirEntry, err error) error {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
 		switch {
-		case err != nil && path == top && isGone(err):
+		case err != nil && path == top && IsGone(err):
 			return nil // nothing was committed yet
 		case err != nil:
-			return f.fault(err, "list "+path)
+			return f.Fault(err, "list "+path)
 		case d.IsDir() && path != top && strings.HasPrefix(d.Name(), "_"):
 			return fs.SkipDir
-		case d.IsDir() || !strings.HasSuffix(d.Name(), dataSuffix):
+		case d.IsDir() || !strings.HasSuffix(d.Name(), DataSuffix):
 			return nil
 		}
 		rel, err := filepath.Rel(f.dir, path)
@@ -160,15 +160,15 @@ func (f folder) walk(ctx context.Context, dir string, fn func(name string) error
 	})
 }
 
-func (f folder) leftovers(_ context.Context, dir string, since time.Time) ([]string, error) {
-	entries, err := os.ReadDir(f.location(dir))
-	if isGone(err) {
+func (f folder) Leftovers(_ context.Context, dir string, since time.Time) ([]string, error) {
+	entries, err := os.ReadDir(f.Location(dir))
+	if IsGone(err) {
 		return nil, nil
 	}
 	var out []string
 	for _, e := range entries {
 		info, err := e.Info()
-		if isGone(err) {
+		if IsGone(err) {
 			continue
 		}
 		if err != nil {
@@ -181,15 +181,15 @@ func (f folder) leftovers(_ context.Context, dir string, since time.Time) ([]str
 	return out, err
 }
 
-func (f folder) remote() bool { return false }
+func (f folder) Remote() bool { return false }
 
-// ready has nothing to say of a folder: one that isn't there is made.
-func (f folder) ready(context.Context) error { return nil }
+// Ready has nothing to say of a folder: one that isn't there is made.
+func (f folder) Ready(context.Context) error { return nil }
 
-func (f folder) close() error { return nil }
+func (f folder) Close() error { return nil }
 
-// fault is the one place where errors of the operating system get their kind.
-func (f folder) fault(err error, attempted string) error {
+// Fault is the one place where errors of the operating system get their kind.
+func (f folder) Fault(err error, attempted string) error {
 	switch {
 	case err == nil:
 		return nil

@@ -1,4 +1,4 @@
-package parquet
+package store
 
 import (
 	"context"
@@ -9,7 +9,7 @@ import (
 )
 
 // How long a request may go on without a byte moving. A connection that is half
-// open answers never; without a limit, a load would wait for as long as its
+// Open answers never; without a limit, a load would wait for as long as its
 // activity may take. A copy within the bucket moves nothing that is seen here.
 const (
 	stallTimeout = time.Minute
