@@ -6,7 +6,7 @@ var domain = []string{"pipeline", "schemas", "source", "batch", "dq", "agent", "
 
 // drivers are the packages that talk to something outside, each by one client
 // library.
-var drivers = []string{"source/kafka", "sink/parquet", "sink/snowflake", "alerting/log", "alerting/webhook"}
+var drivers = []string{"source/kafka", "sink/iceberg", "sink/parquet", "sink/snowflake", "alerting/log", "alerting/webhook"}
 
 // testHelpers are packages for tests alone.
 var testHelpers = []string{"*/*test", "internal/archtest", "internal/realkafka", "internal/fakes3", "internal/fakesnow"}
@@ -39,6 +39,7 @@ var TheRules = Rules{
 		{"sink/ledger", []string{"pipeline", "schemas", "sink"}, reasonDomain},
 		{"sink/store", []string{"pipeline"}, reasonDomain},
 		{"sink/readback", []string{"pipeline", "schemas", "sink"}, reasonDomain},
+		{"sink/iceberg", []string{"pipeline", "schemas", "sink", "sink/ledger", "sink/parquet", "sink/readback", "sink/store"}, "an Iceberg table's quarantine and log are files, which the Parquet sink keeps"},
 		{"sink/*", []string{"pipeline", "schemas", "sink", "sink/ledger", "sink/readback", "sink/store"}, reasonDriver},
 		{"alerting/*", []string{"pipeline", "schemas", "alerting"}, reasonDriver},
 
@@ -64,7 +65,7 @@ var TheRules = Rules{
 		{domain, nil, []string{"go.temporal.io/..."}, "the domain must run and be tested without Temporal"},
 		{drivers, nil, []string{"go.temporal.io/..."}, "drivers serve the command line too, without Temporal"},
 		{domain, nil, []string{"github.com/twmb/franz-go/...", "modernc.org/...", "database/sql/...", "github.com/spf13/...", "github.com/xitongsys/..."}, "client libraries stay in drivers, so that another one can take their place"},
-		{[]string{"*", "*/*"}, []string{"config", "worker", "internal/*"}, drivers, "drivers are chosen by settings: only config and worker may name one"},
+		{[]string{"*", "*/*"}, []string{"config", "worker", "internal/*", "sink/iceberg"}, drivers, "drivers are chosen by settings: only config and worker may name one"},
 		{[]string{"workflows"}, nil, []string{"activities", "os/...", "net/...", "math/rand/...", "go.temporal.io/sdk/activity", "go.temporal.io/sdk/client", "go.temporal.io/sdk/worker"}, "workflow code is replayed: it must be deterministic, and calls activities by name"},
 		{[]string{"activities", "ops", "config", "generator"}, nil, []string{"go.temporal.io/sdk/client", "go.temporal.io/sdk/worker", "go.temporal.io/sdk/workflow"}, "only the programs talk to the Temporal service"},
 		{[]string{"ops", "config", "generator"}, nil, []string{"go.temporal.io/sdk/activity", "go.temporal.io/sdk/temporal"}, "they serve the command line too, without Temporal"},

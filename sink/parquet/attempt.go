@@ -22,7 +22,8 @@ type attempt struct {
 
 type placed struct {
 	ledger.DataFile
-	to store.Store
+	name string // of the copy
+	to   store.Store
 }
 
 func newAttempt() *attempt {
@@ -42,7 +43,25 @@ func (a *attempt) copy(ctx context.Context, to store.Store, f pipeline.File, ope
 		return ledger.DataFile{}, err
 	}
 	out := ledger.DataFile{File: copied, From: from}
-	a.copies[f.Path] = placed{out, to}
+	a.copies[f.Path] = placed{out, from, to}
+	return out, nil
+}
+
+// put brings a file into its place at once, once: nobody knows it before a
+// catalog does.
+func (a *attempt) put(ctx context.Context, to store.Store, f pipeline.File, open store.Opener) (ledger.DataFile, error) {
+	if done, ok := a.copies[f.Path]; ok {
+		return done.DataFile, nil
+	}
+	name := path.Join(dataDir, f.Partition, fmt.Sprintf("%s-%d%s", a.id, len(a.copies), store.DataSuffix))
+	copied, err := store.Copy(ctx, to, name, f, open)
+	if err != nil {
+		return ledger.DataFile{}, err
+	}
+	original := f.Path
+	copied.Path = name
+	out := ledger.DataFile{File: copied}
+	a.copies[original] = placed{out, name, to}
 	return out, nil
 }
 
@@ -52,20 +71,24 @@ func (a *attempt) folder() string { return path.Join(store.PendingDir, a.id) }
 // seal makes the copies durable, and makes sure that a clean-up with too short
 // an age hasn't taken them.
 func (a *attempt) seal(ctx context.Context) error {
-	sealed := map[store.Store]bool{}
+	type folder struct {
+		store.Store
+		name string
+	}
+	sealed := map[folder]bool{}
 	for _, c := range a.copies {
-		if !sealed[c.to] {
-			sealed[c.to] = true
-			if err := c.to.Seal(ctx, a.folder()); err != nil {
-				return c.to.Fault(err, "make "+c.to.Location(a.folder())+" durable")
+		if at := (folder{c.to, path.Dir(c.name)}); !sealed[at] {
+			sealed[at] = true
+			if err := at.Seal(ctx, at.name); err != nil {
+				return at.Fault(err, "make "+at.Location(at.name)+" durable")
 			}
 		}
-		there, err := store.Has(ctx, c.to, c.From)
+		there, err := store.Has(ctx, c.to, c.name)
 		if err != nil {
-			return c.to.Fault(err, "find copy "+c.to.Location(c.From))
+			return c.to.Fault(err, "find copy "+c.to.Location(c.name))
 		}
 		if !there {
-			return pipeline.Faultf(pipeline.Transient, "commit %s: its copy is gone: a clean-up ran with an age shorter than a load takes", c.to.Location(c.From))
+			return pipeline.Faultf(pipeline.Transient, "commit %s: its copy is gone: a clean-up ran with an age shorter than a load takes", c.to.Location(c.name))
 		}
 	}
 	return nil
@@ -79,5 +102,10 @@ func (a *attempt) drop(ctx context.Context, stores ...store.Store) {
 	}
 	for _, s := range stores {
 		_ = s.Drop(ctx, a.folder())
+	}
+	for _, c := range a.copies {
+		if c.From == "" {
+			_ = c.to.Remove(ctx, []string{c.name})
+		}
 	}
 }

@@ -30,12 +30,21 @@ func (s *Sink) Cleanup(ctx context.Context, age time.Duration) ([]string, error)
 			return removed, err
 		}
 	}
-	some, err := sweep(ctx, s.table, logDir, before, store.TmpSuffix)
+	some, err := sweep(ctx, s.log.store, logDir, before, store.TmpSuffix)
 	removed = append(removed, some...)
 	if err != nil {
 		return removed, err
 	}
-	some, err = s.returned(ctx, before)
+	if s.catalog == nil {
+		some, err = s.returned(ctx, before)
+		return append(removed, some...), err
+	}
+	some, err = sweep(ctx, s.log.store, logDir, before, draftSuffix)
+	removed = append(removed, some...)
+	if err != nil {
+		return removed, err
+	}
+	some, err = s.catalog.Cleanup(ctx, age)
 	return append(removed, some...), err
 }
 

@@ -41,7 +41,11 @@ func (s *Sink) Locate(ctx context.Context, fn func(place sink.Place, partition i
 
 func (s *Sink) locate(ctx context.Context, st store.Store, dir string, place sink.Place, fn func(sink.Place, int32, int64) error) error {
 	var used error // an error of fn, which isn't the store's
-	err := st.Walk(ctx, dir, func(name string) error {
+	walk := func(fn func(string) error) error { return st.Walk(ctx, dir, fn) }
+	if s.catalog != nil && place == sink.InTable {
+		walk = func(fn func(string) error) error { return s.catalog.Files(ctx, fn) }
+	}
+	err := walk(func(name string) error {
 		err := withLocal(ctx, st, name, func(path string) error {
 			used = readback.Offsets(ctx, path, func(partition int32, offset int64) error { return fn(place, partition, offset) })
 			return used

@@ -22,7 +22,10 @@ const snapshotName = logDir + "/snapshot.json"
 
 // txlog is the commit log: numbered files, each created whole or not at all.
 // The commit is the truth; everything else in the store is derived from it.
-type txlog struct{ store store.Store }
+type txlog struct {
+	store   store.Store
+	catalog Catalog // where commits are made, if not here
+}
 
 func logName(sequence int64) string { return path.Join(logDir, fmt.Sprintf("%020d.json", sequence)) }
 
@@ -67,6 +70,9 @@ func (l txlog) append(ctx context.Context, rec *ledger.Record, step func(point s
 	data, err := json.Marshal(rec)
 	if err != nil {
 		return false, false, bugf("encode commit %d: %w", rec.Sequence, err)
+	}
+	if l.catalog != nil {
+		return l.propose(ctx, rec, data, step)
 	}
 	unsure, created := l.store.Create(ctx, logName(rec.Sequence), rec.ID, data, step)
 	// What that reports isn't the last word: over a network, a file that was made
@@ -122,7 +128,13 @@ func (l txlog) advance(ctx context.Context, st *ledger.State) (*ledger.State, *l
 	var tip *ledger.Record
 	for {
 		rec, err := l.read(ctx, st.Sequence+1)
-		if err != nil || rec == nil {
+		if err == nil && rec == nil {
+			if more, err := l.follow(ctx, st); err != nil || !more {
+				return st, tip, err
+			}
+			continue
+		}
+		if err != nil {
 			return st, tip, err
 		}
 		next, err := st.Fold(rec)

@@ -41,7 +41,11 @@ func (s *Sink) bring(ctx context.Context, p ledger.Plan, a *attempt) (*ledger.Re
 			if item.Origin == ledger.Own {
 				open = func(ctx context.Context) (io.ReadCloser, error) { return s.quarantine.Open(ctx, item.Was.Path) }
 			}
-			f, err := a.copy(ctx, list.store, item.File, open)
+			bring := a.copy
+			if s.catalog != nil && list.into == &rec.Table {
+				bring = a.put
+			}
+			f, err := bring(ctx, list.store, item.File, open)
 			if err != nil {
 				return nil, err
 			}

@@ -15,7 +15,10 @@ func (s *Sink) publish(ctx context.Context, rec *ledger.Record) error {
 		store   store.Store
 		removed []string
 		files   []ledger.DataFile
-	}{{s.table, rec.RemoveTable, rec.Table}, {s.quarantine, rec.RemoveQuarantine, rec.Outside()}}
+	}{{s.quarantine, rec.RemoveQuarantine, rec.Outside()}, {s.table, rec.RemoveTable, rec.Table}}
+	if s.catalog != nil {
+		parts = parts[:1] // the table's files are the catalog's, which knows older versions of it
+	}
 	for _, p := range parts {
 		if err := p.store.Remove(ctx, p.removed); err != nil {
 			return p.store.Fault(err, "remove files that a commit replaced from "+p.store.Location(""))

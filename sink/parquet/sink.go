@@ -25,6 +25,7 @@ type Sink struct {
 	table      store.Store
 	quarantine store.Store
 	log        txlog
+	catalog    Catalog // nil: the log is the truth
 	book       ledger.Book
 	now        func() time.Time
 	step       func(point string) // called between the steps of a commit; a test kills its process there
@@ -90,7 +91,13 @@ func (s *Sink) Covered(ctx context.Context) ([]pipeline.Range, error) {
 }
 
 // Close gives connections to object storage back. No file is open between calls.
-func (s *Sink) Close() error { return errors.Join(s.table.Close(), s.quarantine.Close()) }
+func (s *Sink) Close() error {
+	var err error
+	if s.catalog != nil {
+		err = s.catalog.Close()
+	}
+	return errors.Join(err, s.table.Close(), s.quarantine.Close())
+}
 
 // catchUp reads what was committed since the last look, and puts the newest
 // commit's files into place. Older ones are in place: nobody commits before.
@@ -152,8 +159,8 @@ func (s *Sink) recall(ctx context.Context) error {
 
 // stamp tells a commit's file from another one under its name.
 func (s *Sink) stamp(ctx context.Context, sequence int64) (string, error) {
-	stamp, err := s.table.Stamp(ctx, logName(sequence))
-	return stamp, s.table.Fault(err, "find commit "+s.log.where(sequence))
+	stamp, err := s.log.store.Stamp(ctx, logName(sequence))
+	return stamp, s.log.store.Fault(err, "find commit "+s.log.where(sequence))
 }
 
 // decision plans a commit on top of a state.

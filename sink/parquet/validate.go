@@ -2,6 +2,7 @@ package parquet
 
 import (
 	"context"
+	"slices"
 
 	"github.com/autonomous-data-pipeline/adp/pipeline"
 	"github.com/autonomous-data-pipeline/adp/sink"
@@ -17,6 +18,10 @@ func (s *Sink) Validate(ctx context.Context, r sink.Receipt) (sink.Verdict, erro
 		return sink.Verdict{}, err
 	}
 	v := sink.Verdict{BatchID: r.BatchID}
+	listed, err := s.listed(ctx, r)
+	if err != nil {
+		return sink.Verdict{}, err
+	}
 	for _, f := range r.Table {
 		rows, problems, err := s.check(ctx, s.table, r.BatchID, f)
 		if err != nil {
@@ -31,7 +36,27 @@ func (s *Sink) Validate(ctx context.Context, r sink.Receipt) (sink.Verdict, erro
 		}
 		v.Rejects, v.Problems = v.Rejects+rows, append(v.Problems, problems...)
 	}
+	for _, p := range listed {
+		same := func(q sink.Problem) bool { return q.File == p.File && q.What == p.What }
+		if !slices.ContainsFunc(v.Problems, same) {
+			v.Problems = append(v.Problems, p)
+		}
+	}
 	return v, nil
+}
+
+// listed is what a catalog's list of the table's files has against a receipt.
+func (s *Sink) listed(ctx context.Context, r sink.Receipt) ([]sink.Problem, error) {
+	if s.catalog == nil {
+		return nil, nil
+	}
+	problems, err := s.catalog.Check(ctx, s.named(r.Table))
+	for _, p := range problems {
+		if err == nil {
+			err = s.still(ctx, r.BatchID, p)
+		}
+	}
+	return problems, err
 }
 
 // check reads one file back. Bytes that aren't those that were committed are
@@ -61,14 +86,35 @@ func (s *Sink) check(ctx context.Context, st store.Store, batchID string, f pipe
 	case ctx.Err() != nil:
 		return 0, nil, ctx.Err()
 	case store.IsGone(read):
-		current, err := s.names(ctx, batchID, f.Path)
-		if err == nil && !current {
-			err = ledger.Conflictf("validate batch %s: it has changed since the receipt for %s", batchID, f.Path)
-		}
-		return 0, []sink.Problem{{File: f.Path, What: "missing file"}}, err
+		missing := sink.Problem{File: f.Path, What: MissingFile}
+		return 0, []sink.Problem{missing}, s.still(ctx, batchID, missing)
 	}
 	if st.Remote() {
 		return 0, nil, st.Fault(read, "read back "+f.Path)
 	}
 	return 0, []sink.Problem{{File: f.Path, What: "unreadable", Got: read.Error()}}, nil
+}
+
+// MissingFile is the problem of a file that isn't where a commit has put it.
+const MissingFile = "missing file"
+
+// still is ErrConflict if a file is missing because its batch has changed since.
+func (s *Sink) still(ctx context.Context, batchID string, p sink.Problem) error {
+	if p.What != MissingFile {
+		return nil
+	}
+	current, err := s.names(ctx, batchID, p.File)
+	if err == nil && !current {
+		err = ledger.Conflictf("validate batch %s: it has changed since the receipt for %s", batchID, p.File)
+	}
+	return err
+}
+
+// named are files by their names in the table's store.
+func (s *Sink) named(files []pipeline.File) []pipeline.File {
+	out := slices.Clone(files)
+	for i := range out {
+		out[i].Path = store.NameIn(s.table, out[i].Path)
+	}
+	return out
 }
