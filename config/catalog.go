@@ -12,6 +12,7 @@ import (
 	"github.com/autonomous-data-pipeline/adp/batch"
 	"github.com/autonomous-data-pipeline/adp/pipeline"
 	"github.com/autonomous-data-pipeline/adp/sink"
+	"github.com/autonomous-data-pipeline/adp/sink/iceberg"
 	"github.com/autonomous-data-pipeline/adp/sink/parquet"
 	"github.com/autonomous-data-pipeline/adp/sink/snowflake"
 	"github.com/autonomous-data-pipeline/adp/source/kafka"
@@ -130,7 +131,10 @@ func Source(p *Pipeline) (*kafka.Source, error) { return kafka.New(p.Source) }
 
 // Sink opens a pipeline's sink.
 func (c Config) Sink(p *Pipeline) (sink.Sink, error) {
-	if p.Sink.Mode == "snowflake" {
+	switch p.Sink.Mode {
+	case "iceberg":
+		return iceberg.New(p.Sink.Iceberg)
+	case "snowflake":
 		return snowflake.New(p.Sink.Snowflake)
 	}
 	return parquet.New(p.Sink.Parquet)

@@ -17,6 +17,7 @@ import (
 	"github.com/autonomous-data-pipeline/adp/alerting/webhook"
 	"github.com/autonomous-data-pipeline/adp/batch"
 	"github.com/autonomous-data-pipeline/adp/pipeline"
+	"github.com/autonomous-data-pipeline/adp/sink/iceberg"
 	"github.com/autonomous-data-pipeline/adp/sink/parquet"
 	"github.com/autonomous-data-pipeline/adp/sink/snowflake"
 	"github.com/autonomous-data-pipeline/adp/sink/store"
@@ -79,8 +80,9 @@ type Batch struct {
 
 // Sink says where the table goes.
 type Sink struct {
-	Mode      string           `yaml:"mode"` // parquet or snowflake; SINK_MODE
+	Mode      string           `yaml:"mode"` // parquet, iceberg or snowflake; SINK_MODE
 	Parquet   parquet.Config   `yaml:",inline"`
+	Iceberg   iceberg.Config   `yaml:"iceberg"`
 	Snowflake snowflake.Config `yaml:"snowflake"`
 }
 
@@ -149,6 +151,7 @@ func defaults(c Config, name string) Pipeline {
 		Policy: agent.DefaultPolicy(),
 		Sink: Sink{
 			Mode: "parquet", Parquet: parquet.Config{Dir: filepath.Join(c.DataDir, "out", "parquet"), Table: name},
+			Iceberg:   iceberg.Config{Warehouse: filepath.Join(c.DataDir, "out", "iceberg"), Table: name},
 			Snowflake: snowflake.Config{Table: strings.ReplaceAll(name, "-", "_")},
 		},
 		Retry: Retry{
@@ -172,7 +175,7 @@ func (p *Pipeline) override(env func(string) string) error {
 	if v := env("PARQUET_OUT"); v != "" {
 		p.Sink.Parquet.Dir = strings.TrimPrefix(v, "file://")
 	}
-	p.Sink.Snowflake = p.Sink.Snowflake.FromEnv(env)
+	p.Sink.Iceberg, p.Sink.Snowflake = p.Sink.Iceberg.FromEnv(env), p.Sink.Snowflake.FromEnv(env)
 	if v := env("LLM_PROVIDER"); v != "" && v != "rules" {
 		return pipeline.Misconfiguredf("LLM_PROVIDER", "%q: language models are not supported yet; leave it unset, and rules decide", v)
 	}
@@ -181,9 +184,14 @@ func (p *Pipeline) override(env func(string) string) error {
 
 // settle fills in what follows from other settings.
 func (p *Pipeline) settle(c Config) {
-	if out := &p.Sink.Parquet; out.QuarantineDir == "" {
-		out.QuarantineDir = store.Beside(out.Dir, filepath.Join(c.DataDir, "quarantine", p.Name), "_quarantine/"+p.Name)
+	files, ice := &p.Sink.Parquet, &p.Sink.Iceberg
+	if files.QuarantineDir == "" {
+		files.QuarantineDir = store.Beside(files.Dir, filepath.Join(c.DataDir, "quarantine", p.Name), "_quarantine/"+p.Name)
 	}
+	if ice.QuarantineDir == "" {
+		ice.QuarantineDir = store.Beside(ice.Warehouse, filepath.Join(c.DataDir, "quarantine", p.Name+"-iceberg"), "_quarantine/"+p.Name)
+	}
+	ice.EventTime = p.Schema.EventTime
 }
 
 // Validate reports everything that is wrong with a pipeline at once.
@@ -219,9 +227,9 @@ func (p *Pipeline) validateSink() error {
 	case "snowflake":
 		return p.Sink.Snowflake.Validate()
 	case "iceberg":
-		return pipeline.Misconfiguredf("sink.mode / SINK_MODE", "sink %q is not supported yet; use parquet or snowflake", p.Sink.Mode)
+		return p.Sink.Iceberg.Validate()
 	}
-	return pipeline.Misconfiguredf("sink.mode / SINK_MODE", "sink %q is unknown; use parquet or snowflake", p.Sink.Mode)
+	return pipeline.Misconfiguredf("sink.mode / SINK_MODE", "sink %q is unknown; use parquet, iceberg or snowflake", p.Sink.Mode)
 }
 
 func (p *Pipeline) validateRetry() error {

@@ -89,7 +89,6 @@ func TestWhatCannotBeReadSaysWhy(t *testing.T) {
 		"a pipeline that nobody declared":     {same, "orders", nil, "known: customers"},
 		"a name that leaves the folder":       {same, "../customers", nil, "lower-case letters"},
 		"another name in the file":            {func(s string) string { return strings.Replace(s, "name: customers", "name: orders", 1) }, "customers", nil, "they must be the same"},
-		"a sink that comes later":             {same, "customers", []string{"SINK_MODE", "ICEBERG"}, "not supported yet"},
 		"a sink without its settings":         {same, "customers", []string{"SINK_MODE", "SNOWFLAKE"}, "SNOWFLAKE_ACCOUNT"},
 		"a sink that nobody knows":            {same, "customers", []string{"SINK_MODE", "TAPE"}, `sink "tape" is unknown`},
 		"a model provider, which comes later": {same, "customers", []string{"LLM_PROVIDER", "ollama"}, "LLM_PROVIDER"},

@@ -23,6 +23,9 @@ var targets = map[string]target{
 	"Parquet in a folder": func(t *testing.T) map[string]string {
 		return map[string]string{"SINK_MODE": "PARQUET", "PARQUET_OUT": filepath.Join(t.TempDir(), "lake")}
 	},
+	"Iceberg in a folder": func(t *testing.T) map[string]string {
+		return map[string]string{"SINK_MODE": "ICEBERG", "ICEBERG_WAREHOUSE": filepath.Join(t.TempDir(), "warehouse")}
+	},
 }
 
 func onEverySink(t *testing.T, test func(*testing.T, *world)) {

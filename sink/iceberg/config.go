@@ -27,7 +27,7 @@ const (
 type Config struct {
 	Warehouse     string `yaml:"warehouse"`       // folder or bucket that holds tables; ICEBERG_WAREHOUSE
 	URI           string `yaml:"uri"`             // of a REST catalog; ICEBERG_CATALOG_URI. Empty: SQLite in Catalog
-	Catalog       string `yaml:"catalog"`         // file of the SQLite catalog
+	Catalog       string `yaml:"catalog"`         // file of the SQLite catalog, default <warehouse>/catalog.db; ICEBERG_CATALOG
 	Namespace     string `yaml:"namespace"`       // default "default"
 	Table         string `yaml:"table"`           // default: the pipeline's name
 	QuarantineDir string `yaml:"quarantine_path"` // this pipeline's quarantine and log
@@ -52,7 +52,7 @@ func (Secret) MarshalText() ([]byte, error) { return []byte("[redacted]"), nil }
 
 // FromEnv is the configuration with the environment over it.
 func (c Config) FromEnv(env func(string) string) Config {
-	for key, into := range map[string]*string{"ICEBERG_WAREHOUSE": &c.Warehouse, "ICEBERG_CATALOG_URI": &c.URI} {
+	for key, into := range map[string]*string{"ICEBERG_WAREHOUSE": &c.Warehouse, "ICEBERG_CATALOG_URI": &c.URI, "ICEBERG_CATALOG": &c.Catalog} {
 		if v := env(key); v != "" {
 			*into = v
 		}
