@@ -219,10 +219,12 @@ func (t *tables) transaction(ctx context.Context, tbl *table.Table, rec *ledger.
 		return nil, err
 	}
 	if len(removed) > 0 {
-		return txn, txn.ReplaceDataFiles(ctx, removed, added, props)
+		err = txn.ReplaceDataFiles(ctx, removed, added, props)
+		return txn, err
 	}
 	// Without files this still makes a snapshot: the checkpoint moves.
-	return txn, txn.AddFiles(ctx, added, props, true)
+	err = txn.AddFiles(ctx, added, props, true)
+	return txn, err
 }
 
 // present are those of the files that the current snapshot has. Replaced files

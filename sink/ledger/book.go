@@ -3,6 +3,7 @@ package ledger
 import (
 	"context"
 	"slices"
+	"time"
 
 	"github.com/autonomous-data-pipeline/adp/pipeline"
 	"github.com/autonomous-data-pipeline/adp/sink"
@@ -127,6 +128,27 @@ func (b Book) holdings(ctx context.Context, r Ref) (Holdings, error) {
 		h.Table = append(h.Table, rec.Table...)
 	}
 	return h, nil
+}
+
+// Recent are the table's files that the commits since a time have put in, and
+// those of the last load: what may still be validated, or rolled back.
+func (b Book) Recent(ctx context.Context, st *State, since time.Time) ([]DataFile, error) {
+	var out []DataFile
+	if st.Sequence > 0 && st.Last.BatchID != "" && !st.LastUndone {
+		h, err := b.holdings(ctx, st.Last)
+		if err != nil {
+			return nil, err
+		}
+		out = h.Table
+	}
+	for seq := st.Sequence; seq > 0; seq-- {
+		rec, err := b.Read(ctx, seq)
+		if err != nil || rec.At.Before(since) {
+			return out, err
+		}
+		out = append(out, rec.Table...)
+	}
+	return out, nil
 }
 
 // Names reports whether a batch's commits put a file where path is, as callers

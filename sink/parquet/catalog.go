@@ -56,6 +56,21 @@ func With(name string, table, quarantine store.Store, c Catalog) *Sink {
 // there.
 func (s *Sink) Steps(fn func(point string)) { s.step = fn }
 
+// Recent are the names of the table's files that commits since a time have put
+// in, and of the last load's: what may still be validated, or rolled back.
+func (s *Sink) Recent(ctx context.Context, since time.Time) (map[string]bool, error) {
+	st, err := s.catchUp(ctx)
+	if err != nil {
+		return nil, err
+	}
+	files, err := s.book.Recent(ctx, st, since)
+	names := map[string]bool{}
+	for _, f := range files {
+		names[f.Path] = true
+	}
+	return names, err
+}
+
 // draft is a record that may become a commit of the catalog.
 func draft(sequence int64, id string) string {
 	return fmt.Sprintf("%s/%020d-%s%s", logDir, sequence, id, draftSuffix)
@@ -87,7 +102,8 @@ func (l txlog) adopt(ctx context.Context, sequence int64, id string) error {
 	name := draft(sequence, id)
 	data, err := store.ReadFile(ctx, l.store, name)
 	if err == nil {
-		_, err = l.store.Create(ctx, logName(sequence), id, data, func(string) {})
+		// Others may be at it too: what each writes has a name of its own.
+		_, err = l.store.Create(ctx, logName(sequence), newAttempt().id, data, func(string) {})
 	}
 	switch {
 	case errors.Is(err, fs.ErrExist):
