@@ -44,6 +44,15 @@ type Dataset struct {
 	Sink         sink.Sink
 	Staging      string // folder of staged batches
 	Reports      string // folder of run reports and the decision log
+	Retention    Retention
+}
+
+// Retention says for how long what is no longer needed is kept; 0 is for ever.
+type Retention struct {
+	Staging    time.Duration // what crashed runs left, beyond Limits' longest silence
+	Quarantine time.Duration // discarded records
+	Reports    time.Duration // a run's folder
+	History    time.Duration // rows of the operations store
 }
 
 // Catalog gives pipelines by name. An unknown name is a Misconfigured fault.

@@ -122,7 +122,7 @@ func (c Config) wire(d *Declaration) (*activities.Dataset, error) {
 		MaxRecords: d.Batch.MaxRecords, ShardRecords: d.Engine.ShardRecords,
 		Limits: d.Retry.limits(), Policy: d.Policy, Proposer: agent.Rules{},
 		Source: src, Engine: batch.New(d.Engine), Sink: snk,
-		Staging: c.staging(d.Name), Reports: c.Reports(d.Name),
+		Staging: c.staging(d.Name), Reports: c.Reports(d.Name), Retention: d.Retention.wire(),
 	}, nil
 }
 

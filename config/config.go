@@ -55,6 +55,9 @@ type Pipeline struct {
 	Retry    Retry        `yaml:"retry"`
 	Schedule Schedule     `yaml:"schedule"`
 
+	Retention   Retention `yaml:"retention"`
+	Maintenance Schedule  `yaml:"maintenance"` // of the clean-up that retention asks for; default every 24h
+
 	File string     `yaml:"-"` // where it was read from
 	root *yaml.Node // the file, for line numbers
 }
@@ -95,9 +98,9 @@ type Retry struct {
 	Parallelism  int           `yaml:"parallelism"`   // shards at once; default 4
 }
 
-// Schedule says when runs start by themselves.
+// Schedule says when runs, or maintenance, start by themselves.
 type Schedule struct {
-	Every  time.Duration `yaml:"every"` // default 5m
+	Every  time.Duration `yaml:"every"` // default 5m; of maintenance 24h
 	Cron   string        `yaml:"cron"`  // instead of every
 	Paused bool          `yaml:"paused"`
 }
@@ -158,6 +161,9 @@ func defaults(c Config, name string) Pipeline {
 			Attempts: 8, Backoff: time.Second, ShardTimeout: 30 * time.Minute, Heartbeat: 15 * time.Second, Parallelism: 4,
 		},
 		Schedule: Schedule{Every: 5 * time.Minute},
+
+		Retention:   Retention{Staging: Age(day), Reports: Age(90 * day), History: Age(90 * day)},
+		Maintenance: Schedule{Every: day},
 	}
 }
 
@@ -165,9 +171,6 @@ func defaults(c Config, name string) Pipeline {
 func (p *Pipeline) override(env func(string) string) error {
 	if v := env("KAFKA_BROKER"); v != "" {
 		p.Source.Brokers = strings.Split(v, ",")
-	}
-	if v := env("KAFKA_TOPIC"); v != "" {
-		p.Source.Topic = v
 	}
 	if v := env("SINK_MODE"); v != "" {
 		p.Sink.Mode = strings.ToLower(v)
@@ -198,6 +201,7 @@ func (p *Pipeline) settle(c Config) {
 func (p *Pipeline) Validate() error {
 	errs := []error{
 		p.Source.Validate(), p.Engine.Validate(), p.Policy.Validate(), p.validateSink(), p.validateRetry(),
+		p.Schedule.validate("schedule"), p.Maintenance.validate("maintenance"), p.Retention.Validate(),
 	}
 	missing := func(key, v string) {
 		if v == "" {
@@ -213,9 +217,6 @@ func (p *Pipeline) Validate() error {
 	}
 	if p.Batch.MaxRecords < 0 {
 		errs = append(errs, pipeline.Misconfiguredf("batch.max_records", "%d is negative; 0 is no limit", p.Batch.MaxRecords))
-	}
-	if p.Schedule.Every < 0 || (p.Schedule.Every == 0 && p.Schedule.Cron == "") {
-		errs = append(errs, pipeline.Misconfiguredf("schedule.every", "%v is not above 0, and schedule.cron is empty", p.Schedule.Every))
 	}
 	return errors.Join(errs...)
 }

@@ -1,5 +1,5 @@
-// Package generator makes customer events, as schemas/customers.avsc declares
-// them, with as many anomalies as asked for. The same configuration gives the
+// Package generator makes events, as schemas/customers.avsc and
+// schemas/orders.avsc declare them, with as many anomalies as asked for. The same configuration gives the
 // same bytes on every machine; the clock is an argument. It knows nothing of
 // how a pipeline finds what it hid.
 package generator
@@ -21,22 +21,23 @@ var Countries = []string{"US", "GB", "DE", "FR", "IN", "BR", "JP", "CA", "AU", "
 // event has two anomalies, BadCountry aside: it may hit events that have
 // another one, too. Shares are between 0 and 1.
 type Config struct {
-	Seed  uint64
-	Count int64
-	Start time.Time // the first event's Kafka timestamp; Kafka refuses what is more than an hour ahead of its own clock
-	Rate  float64   // events a second, by their timestamps; 0 means 1000
+	Dataset string // name of the schema: customer (default) or order
+	Seed    uint64
+	Count   int64
+	Start   time.Time // the first event's Kafka timestamp; Kafka refuses what is more than an hour ahead of its own clock
+	Rate    float64   // events a second, by their timestamps; 0 means 1000
 
 	AdditiveShare float64 // with a field that the schema lacks: text, and null at times
-	AdditiveField string  // default loyalty_tier
+	AdditiveField string  // default loyalty_tier, of orders sales_channel
 
-	AgeStringShare    float64 // age as text
-	EmailMissingShare float64 // without email, which the schema requires
+	TypeShare    float64 // with a number as text: age, of orders amount
+	MissingShare float64 // without a required field: email, of orders currency
 
 	LateShare float64       // event time LateMin to LateMax before the Kafka timestamp
 	LateMin   time.Duration // default 1h
 	LateMax   time.Duration // default 6h
 
-	BadShare        float64 // break one rule: an invalid email, plan or age, or a negative spend
+	BadShare        float64 // break one rule: an invalid email, plan, age or spend; of orders status, currency, amount or code
 	BadCountry      string  // one of Countries: this many of its events are bad
 	BadCountryShare float64 // of that country's events
 
@@ -49,8 +50,11 @@ func (c Config) withDefaults() Config {
 	if c.Rate == 0 {
 		c.Rate = 1000
 	}
-	if c.AdditiveField == "" {
-		c.AdditiveField = "loyalty_tier"
+	if c.Dataset == "" {
+		c.Dataset = customers.name
+	}
+	if made, ok := datasetFor(c.Dataset); ok && c.AdditiveField == "" {
+		c.AdditiveField = made.additive
 	}
 	if c.LateMin == 0 && c.LateMax == 0 {
 		c.LateMin, c.LateMax = time.Hour, 6*time.Hour
@@ -71,7 +75,9 @@ func (c Config) Validate() error {
 	bad(c.Start.IsZero(), "start", "date the events: the first one's time is missing")
 	bad(!(c.Rate > 0) || math.IsInf(c.Rate, 0), "rate", "date %v events a second: the rate must be positive", c.Rate)
 	bad(c.LateMin <= 0 || c.LateMax < c.LateMin, "late_min", "make events late by %s to %s: the range must be positive", c.LateMin, c.LateMax)
-	bad(strings.ContainsAny(c.AdditiveField, "\"\\") || slices.Contains(fields, c.AdditiveField), "additive_field",
+	made, known := datasetFor(c.Dataset)
+	bad(!known, "dataset", "generate events of schema %q: the generator doesn't know it", c.Dataset)
+	bad(known && (strings.ContainsAny(c.AdditiveField, "\"\\") || slices.Contains(made.fields, c.AdditiveField)), "additive_field",
 		"add field %q: the schema has it, or it needs escapes", c.AdditiveField)
 	sum := exact(c.DuplicateShare, c.Count) // the events that duplicates repeat have no anomaly
 	for k, share := range c.shares() {
@@ -89,8 +95,8 @@ type kind int
 
 const (
 	additive kind = iota
-	ageString
-	emailMissing
+	retyped
+	missing
 	late
 	badValue
 	malformed
@@ -99,10 +105,10 @@ const (
 )
 
 // kinds name the settings of shares.
-var kinds = [plain]string{"additive", "age_string", "email_missing", "late", "bad", "malformed", "duplicate"}
+var kinds = [plain]string{"additive", "type", "missing", "late", "bad", "malformed", "duplicate"}
 
 func (c Config) shares() [plain]float64 {
-	return [plain]float64{c.AdditiveShare, c.AgeStringShare, c.EmailMissingShare, c.LateShare, c.BadShare, c.MalformedShare, c.DuplicateShare}
+	return [plain]float64{c.AdditiveShare, c.TypeShare, c.MissingShare, c.LateShare, c.BadShare, c.MalformedShare, c.DuplicateShare}
 }
 
 // exact is the number of events that a share of n hits.

@@ -7,8 +7,27 @@ import (
 	"time"
 )
 
-// fields are the schema's, in its order.
-var fields = []string{"id", "customer_id", "name", "email", "country", "plan", "age", "monthly_spend", "active", "signup_date", "event_time"}
+// customers are the events of schemas/customers.avsc.
+var customers = dataset{
+	name:     "customer",
+	fields:   []string{"id", "customer_id", "name", "email", "country", "plan", "age", "monthly_spend", "active", "signup_date", "event_time"},
+	time:     "event_time",
+	format:   func(at time.Time) string { return at.UTC().Format(`"2006-01-02T15:04:05.000000Z"`) },
+	additive: "loyalty_tier",
+	extra:    []string{`"bronze"`, `"silver"`, `"gold"`, `"platinum"`, "null"},
+	typed:    "age",
+	retype:   func(d *dice) string { return strconv.FormatInt(18+d.below(70), 10) },
+	required: "email",
+	fill:     customer,
+	breaks: []func(*record, *dice){
+		func(r *record, d *dice) {
+			r.text("email", pick(d, []string{"not-an-email", "@example.com", "name@nowhere", "two words@example.com"}))
+		},
+		func(r *record, d *dice) { r.text("plan", pick(d, []string{"gold", "trial", "FREE", ""})) },
+		func(r *record, d *dice) { r.set("age", pick(d, []string{"-1", "121", "430", "-30"})) },
+		func(r *record, d *dice) { r.cents("monthly_spend", -1-d.below(50_000)) },
+	},
+}
 
 var (
 	firstNames = []string{
@@ -24,47 +43,26 @@ var (
 	ascii   = strings.NewReplacer("ç", "c", "ã", "a", "á", "a", "ë", "e", "ö", "o", "'", "")
 )
 
-// customer is an event before it is written.
-type customer struct {
-	id                string
-	customerID        int64
-	name, email       string // no email: the field is missing
-	country, plan     string
-	age               string // as JSON
-	spendCents        int64
-	active            bool
-	signup, eventTime time.Time
-	extraField, extra string // as JSON
-}
-
 // epoch is the first day that a customer may have signed up on.
 var epoch = time.Date(2015, 1, 1, 0, 0, 0, 0, time.UTC)
 
-// customer makes the fields of an event, but for its time.
-func (m *maker) customer(index int64) *customer {
-	d := newDice(m.Seed, streamFields, index)
-	n := int64(len(Countries))
-	rank := m.countries.rank(index)
-	e := &customer{
-		id:         uuid(d),
-		customerID: 100_000 + d.below(900_000),
-		country:    Countries[rank%n],
-		plan:       pick(d, plans),
-		age:        strconv.FormatInt(18+d.below(70), 10),
-		spendCents: d.below(200_000),
-		active:     d.below(10) > 0,
-		signup:     epoch.AddDate(0, 0, int(d.below(3650))),
-	}
+// customer makes a customer's fields.
+func customer(_ *maker, _ int64, country string, d *dice, r *record) {
+	r.text("id", uuid(d))
+	r.key = 100_000 + d.below(900_000)
+	r.int("customer_id", r.key)
+	r.text("country", country)
+	r.text("plan", pick(d, plans))
+	r.int("age", 18+d.below(70))
+	r.cents("monthly_spend", d.below(200_000))
+	r.set("active", strconv.FormatBool(d.below(10) > 0))
+	r.text("signup_date", epoch.AddDate(0, 0, int(d.below(3650))).Format(time.DateOnly))
 	if d.below(33) == 0 {
-		e.age = "null" // which the schema allows
+		r.set("age", "null") // which the schema allows
 	}
 	first, last := pick(d, firstNames), pick(d, lastNames)
-	e.name = first + " " + last
-	e.email = ascii.Replace(strings.ToLower(first+"."+last)) + strconv.FormatInt(d.below(1000), 10) + "@" + pick(d, domains)
-	if e.country == m.BadCountry && rank/n < m.badRanks {
-		e.breakRule(rank/n, d)
-	}
-	return e
+	r.text("name", first+" "+last)
+	r.text("email", ascii.Replace(strings.ToLower(first+"."+last))+strconv.FormatInt(d.below(1000), 10)+"@"+pick(d, domains))
 }
 
 // uuid is random, of version 4.
@@ -73,32 +71,4 @@ func uuid(d *dice) string {
 	hi = hi&^0xf000 | 0x4000
 	lo = lo&^(0b11<<62) | 0b10<<62
 	return fmt.Sprintf("%08x-%04x-%04x-%04x-%012x", hi>>32, hi>>16&0xffff, hi&0xffff, lo>>48, lo&0xffffffffffff)
-}
-
-// json writes the event. No value needs an escape.
-func (e *customer) json() []byte {
-	b := make([]byte, 0, 384)
-	b = append(b, `{"id":"`...)
-	b = append(b, e.id...)
-	b = strconv.AppendInt(append(b, `","customer_id":`...), e.customerID, 10)
-	b = text(b, "name", e.name)
-	if e.email != "" {
-		b = text(b, "email", e.email)
-	}
-	b = text(b, "country", e.country)
-	b = text(b, "plan", e.plan)
-	b = append(append(b, `,"age":`...), e.age...)
-	b = strconv.AppendFloat(append(b, `,"monthly_spend":`...), float64(e.spendCents)/100, 'f', 2, 64)
-	b = strconv.AppendBool(append(b, `,"active":`...), e.active)
-	b = text(b, "signup_date", e.signup.Format(time.DateOnly))
-	b = text(b, "event_time", e.eventTime.UTC().Format("2006-01-02T15:04:05.000000Z"))
-	if e.extraField != "" {
-		b = append(append(append(append(b, `,"`...), e.extraField...), `":`...), e.extra...)
-	}
-	return append(b, '}')
-}
-
-func text(b []byte, name, value string) []byte {
-	b = append(append(append(b, `,"`...), name...), `":"`...)
-	return append(append(b, value...), '"')
 }

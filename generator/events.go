@@ -38,6 +38,7 @@ const (
 // maker makes any of the events, from its index alone.
 type maker struct {
 	Config
+	dataset   *dataset
 	kinds     permutation   // a rank below a kind's limit has the kind
 	limits    [plain]int64  // cumulated
 	countries permutation   // the rank's last digit is the country
@@ -47,6 +48,7 @@ type maker struct {
 
 func newMaker(c Config) *maker {
 	m := &maker{Config: c.withDefaults()}
+	m.dataset, _ = datasetFor(m.Dataset)
 	m.kinds = newPermutation(c.Seed, streamKinds, c.Count)
 	m.countries = newPermutation(c.Seed, streamCountries, c.Count)
 	m.spacing = time.Duration(float64(time.Second) / m.Rate)
@@ -84,45 +86,18 @@ func (m *maker) event(index int64) Event {
 	}
 	at := m.Start.Add(time.Duration(index) * m.spacing).Truncate(time.Millisecond)
 	d := newDice(m.Seed, streamAnomaly, index)
-	e := m.customer(content)
-	e.eventTime = at.Add(-time.Duration(d.below(int64(5 * time.Second))))
+	r := m.record(content)
+	happened := at.Add(-time.Duration(d.below(int64(5 * time.Second))))
 	if k == late {
-		e.eventTime = at.Add(-m.LateMin - time.Duration(d.below(int64(m.LateMax-m.LateMin)+1)))
+		happened = at.Add(-m.LateMin - time.Duration(d.below(int64(m.LateMax-m.LateMin)+1)))
 	}
-	e.apply(k, number, d, m.AdditiveField)
-	value := e.json()
+	r.set(m.dataset.time, m.dataset.format(happened))
+	r.apply(k, number, d, m.AdditiveField)
+	value := r.json()
 	if k == malformed {
 		value = spoil(value, number, d)
 	}
-	return Event{Key: strconv.AppendInt(nil, e.customerID, 10), Value: value, Timestamp: at}
-}
-
-// apply gives the customer an anomaly of its fields.
-func (e *customer) apply(k kind, number int64, d *dice, field string) {
-	switch k {
-	case additive:
-		e.extraField, e.extra = field, pick(d, []string{`"bronze"`, `"silver"`, `"gold"`, `"platinum"`, "null"})
-	case ageString:
-		e.age = strconv.Quote(strconv.FormatInt(18+d.below(70), 10))
-	case emailMissing:
-		e.email = ""
-	case badValue:
-		e.breakRule(number, d)
-	}
-}
-
-// breakRule makes one field invalid; number says which.
-func (e *customer) breakRule(number int64, d *dice) {
-	switch number % 4 {
-	case 0:
-		e.email = pick(d, []string{"not-an-email", "@example.com", "name@nowhere", "two words@example.com"})
-	case 1:
-		e.plan = pick(d, []string{"gold", "trial", "FREE", ""})
-	case 2:
-		e.age = pick(d, []string{"-1", "121", "430", "-30"})
-	case 3:
-		e.spendCents = -1 - d.below(50_000)
-	}
+	return Event{Key: strconv.AppendInt(nil, r.key, 10), Value: value, Timestamp: at}
 }
 
 // spoil makes a value that can't be decoded; number says how.

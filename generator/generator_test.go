@@ -174,7 +174,7 @@ func TestAnyMixtureHitsExactNumbers(t *testing.T) {
 		for seed := range uint64(4) {
 			c := base(n)
 			c.Seed = seed
-			c.AdditiveShare, c.AgeStringShare, c.EmailMissingShare, c.LateShare = 0.11, 0.07, 0.03, 0.2
+			c.AdditiveShare, c.TypeShare, c.MissingShare, c.LateShare = 0.11, 0.07, 0.03, 0.2
 			c.BadShare, c.MalformedShare, c.DuplicateShare = 0.05, 0.01, 0.04
 			round := func(s float64) int64 { return int64(s*float64(n) + 0.5) }
 			want := counts{
@@ -329,6 +329,7 @@ func TestValidate(t *testing.T) {
 		"lateness that ends before it began": {func(c *generator.Config) { c.LateMin, c.LateMax = 2*time.Hour, time.Hour }, []string{"late_min"}},
 		"an unknown country":                 {func(c *generator.Config) { c.BadCountry, c.BadCountryShare = "XX", 0.1 }, []string{"bad_country"}},
 		"a field that the schema has":        {func(c *generator.Config) { c.AdditiveField = "email" }, []string{"additive_field"}},
+		"an unknown schema":                  {func(c *generator.Config) { c.Dataset = "parcel" }, []string{"dataset"}},
 		"everything at once":                 {func(c *generator.Config) { *c = generator.Config{Count: -1, Rate: -1, LateShare: 2} }, []string{"count", "start", "rate", "late_share"}},
 	}
 	for name, tc := range tests {

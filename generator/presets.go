@@ -12,8 +12,8 @@ func Presets() []Preset {
 	return []Preset{
 		{"healthy", "nothing wrong", func(*Config) {}},
 		{"additive-drift", "a new field in 2% of the events", func(c *Config) { c.AdditiveShare = 0.02 }},
-		{"type-drift", "age as text in 30% of the events", func(c *Config) { c.AgeStringShare = 0.30 }},
-		{"missing-field", "the required email missing in 10% of the events", func(c *Config) { c.EmailMissingShare = 0.10 }},
+		{"type-drift", "a number as text in 30% of the events", func(c *Config) { c.TypeShare = 0.30 }},
+		{"missing-field", "a required field missing in 10% of the events", func(c *Config) { c.MissingShare = 0.10 }},
 		{"late-minor", "8% of the events hours late", func(c *Config) { c.LateShare = 0.08 }},
 		{"late-major", "22% of the events hours late", func(c *Config) { c.LateShare = 0.22 }},
 		{"bad-minor", "2% of the events break a rule", func(c *Config) { c.BadShare = 0.02 }},

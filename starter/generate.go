@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/autonomous-data-pipeline/adp/config"
 	"github.com/autonomous-data-pipeline/adp/generator"
 	"github.com/autonomous-data-pipeline/adp/internal/fakekafka"
 )
@@ -18,7 +19,7 @@ func (a *app) generateCommand() *cobra.Command {
 	var preset, name, start string
 	var paced, stdout bool
 	cmd := &cobra.Command{
-		Use: "generate", Short: "Make customer events with any mix of anomalies, the same for the same seed", Args: cobra.NoArgs,
+		Use: "generate", Short: "Make a pipeline's events with any mix of anomalies, the same for the same seed", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c.Start = time.Now()
 			if !paced {
@@ -33,10 +34,15 @@ func (a *app) generateCommand() *cobra.Command {
 			if err := applyPreset(&c, preset); err != nil {
 				return err
 			}
+			d, err := a.generated(name)
+			if err != nil {
+				return err
+			}
+			c.Dataset = d.Declared.Name
 			if stdout {
 				return a.writeEvents(c)
 			}
-			return a.produce(cmd.Context(), name, c, paced)
+			return a.produce(cmd.Context(), d.Pipeline, c, paced)
 		},
 	}
 	f := cmd.Flags()
@@ -45,13 +51,13 @@ func (a *app) generateCommand() *cobra.Command {
 	f.StringVar(&start, "start", "", "the first event's time, RFC 3339; default so that the last one is now")
 	f.Float64Var(&c.Rate, "rate", c.Rate, "events a second, by their times")
 	f.BoolVar(&paced, "paced", false, "send them at that rate by the clock, not all at once")
-	f.StringVarP(&name, "pipeline", "p", demoPipeline, "the pipeline whose topic gets them")
+	f.StringVarP(&name, "pipeline", "p", demoPipeline, "the pipeline whose events they are, and whose topic gets them")
 	f.BoolVar(&stdout, "stdout", false, "print them, one a line, instead")
 	f.StringVar(&preset, "preset", "", "a named mix: "+strings.Join(presetNames(), ", "))
 	f.Float64Var(&c.AdditiveShare, "additive", 0, "share with a field that the schema lacks")
-	f.StringVar(&c.AdditiveField, "additive-field", "loyalty_tier", "that field's name")
-	f.Float64Var(&c.AgeStringShare, "age-string", 0, "share with age as a text")
-	f.Float64Var(&c.EmailMissingShare, "email-missing", 0, "share without the required email")
+	f.StringVar(&c.AdditiveField, "additive-field", "", "that field's name; default loyalty_tier, of orders sales_channel")
+	f.Float64Var(&c.TypeShare, "type-drift", 0, "share with a number as a text: age, of orders amount")
+	f.Float64Var(&c.MissingShare, "missing-field", 0, "share without a required field: email, of orders currency")
 	f.Float64Var(&c.LateShare, "late", 0, "share that is hours late")
 	f.Float64Var(&c.BadShare, "bad", 0, "share that breaks a rule")
 	f.StringVar(&c.BadCountry, "bad-country", "", "country with failures of its own")
@@ -82,6 +88,19 @@ func applyPreset(c *generator.Config, name string) error {
 	return &usageError{fmt.Errorf("--preset %q is none of %s", name, strings.Join(presetNames(), ", "))}
 }
 
+// generated is a pipeline that the generator can make events of.
+func (a *app) generated(name string) (*config.Declaration, error) {
+	cfg, err := a.config()
+	if err != nil {
+		return nil, err
+	}
+	d, err := cfg.Declare(name, a.env)
+	if err != nil {
+		return nil, err
+	}
+	return d, generator.Serves(d.Declared)
+}
+
 func (a *app) writeEvents(c generator.Config) error {
 	if err := c.Validate(); err != nil {
 		return err
@@ -95,15 +114,7 @@ func (a *app) writeEvents(c generator.Config) error {
 	return w.Flush()
 }
 
-func (a *app) produce(ctx context.Context, name string, c generator.Config, paced bool) error {
-	cfg, err := a.config()
-	if err != nil {
-		return err
-	}
-	p, err := cfg.Load(name, a.env)
-	if err != nil {
-		return err
-	}
+func (a *app) produce(ctx context.Context, p *config.Pipeline, c generator.Config, paced bool) error {
 	n, err := generator.Produce(ctx, generator.Target{Brokers: p.Source.Brokers, Topic: p.Source.Topic, Paced: paced}, c, a.progress(c.Count, "producing"))
 	if err != nil {
 		return err

@@ -43,10 +43,11 @@ func TestExitCodesMeanSomething(t *testing.T) {
 		"a report that is none":                  {[]string{"decide", "--run-report", broken}, 1, "read the run report"},
 		"a report that isn't there":              {[]string{"decide", "--run-report", filepath.Join(dir, "no")}, 2, "no such file"},
 		"a sound pipeline":                       {[]string{"lint"}, 0, "customers: ok"},
-		"a pipeline that nobody declared":        {[]string{"lint", "orders"}, 3, "known: customers"},
+		"a pipeline that nobody declared":        {[]string{"lint", "parcels"}, 3, "known: customers, orders"},
 		"a run of a pipeline that nobody serves": {[]string{"run", "customers"}, 1, "TEMPORAL_ADDRESS"},
 		"shell completion":                       {[]string{"completion", "bash"}, 0, "__start_starter"},
 		"events":                                 {[]string{"generate", "--stdout", "-n", "3"}, 0, `"customer_id"`},
+		"events of another pipeline":             {[]string{"generate", "--stdout", "-n", "3", "-p", "orders"}, 0, `"tracking_code"`},
 		"a mix that there isn't":                 {[]string{"generate", "--stdout", "--preset", "x"}, 2, "is none of healthy"},
 	}
 	for name, tc := range tests {
@@ -77,6 +78,7 @@ func TestDecideTouchesNothingAndTakesThePipelinesPolicy(t *testing.T) {
 }
 
 func TestEventsAreTheSameForTheSameSeed(t *testing.T) {
+	t.Chdir("..")
 	args := []string{"generate", "--stdout", "-n", "50", "--seed", "7", "--start", "2026-11-23T00:00:00Z", "--bad", "0.2"}
 	first, _, code := starter(t, nil, args...)
 	require.Zero(t, code)
