@@ -76,10 +76,12 @@ type Set struct {
 	Ops       *ops.Store
 	Alerts    alerting.Notifier
 	Scheduler Scheduler
-	WebUI     string // address of Temporal's Web UI, for links in messages; may be empty
-	Namespace string
-	Now       func() time.Time
-	Log       *slog.Logger
+
+	Executions Executions
+	WebUI      string // address of Temporal's Web UI, for links in messages; may be empty
+	Namespace  string
+	Now        func() time.Time
+	Log        *slog.Logger
 }
 
 // toTemporal makes a fault's kind the error's type, and whatever a retry can't

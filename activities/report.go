@@ -6,14 +6,9 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"time"
 
 	"github.com/autonomous-data-pipeline/adp/pipeline"
 )
-
-// leftover is the age at which files that no commit names, and staging that no
-// run has cleared, are taken for what a crash left.
-const leftover = 24 * time.Hour
 
 // Report publishes a run's report: in the operations store, in the run's own
 // folder, and as the latest. Then staging goes, since the sink holds
@@ -48,7 +43,6 @@ func (s *Set) report(ctx context.Context, req pipeline.ReportRequest) error {
 		if err := os.RemoveAll(d.runDir(req.Report.RunID)); err != nil {
 			return pipeline.Misconfiguredf("DATA_DIR", "clear the run's staging: %w", err)
 		}
-		s.sweep(ctx, d)
 	}
 	return nil
 }
@@ -77,28 +71,4 @@ func publishFiles(d *Dataset, req pipeline.ReportRequest) error {
 		}
 	}
 	return nil
-}
-
-// sweep removes what crashes left. Failing to tidy up fails nothing else.
-func (s *Set) sweep(ctx context.Context, d *Dataset) {
-	if d.Sink == nil {
-		return // its file broke since the batch was loaded; the next run sweeps
-	}
-	if gone, err := d.Sink.Cleanup(ctx, leftover); err != nil {
-		s.Log.Warn("clean up the sink", "pipeline", d.Name, "error", err)
-	} else if len(gone) > 0 {
-		s.Log.Info("removed files that no commit names", "pipeline", d.Name, "files", len(gone))
-	}
-	runs, err := os.ReadDir(d.Staging)
-	if err != nil {
-		return // no staging folder: nothing to sweep
-	}
-	for _, r := range runs {
-		info, err := r.Info()
-		if err == nil && s.Now().Sub(info.ModTime()) > leftover {
-			if err := os.RemoveAll(filepath.Join(d.Staging, r.Name())); err != nil {
-				s.Log.Warn("sweep staging", "folder", r.Name(), "error", err)
-			}
-		}
-	}
 }

@@ -52,6 +52,17 @@ type Event struct {
 	RunID string    `json:"run_id,omitempty"`
 }
 
+// Runs are the runs that the incident tells of, the one that opened it first.
+func (i Incident) Runs() []string {
+	runs := []string{i.RunID}
+	for _, e := range i.Timeline {
+		if e.RunID != "" && !slices.Contains(runs, e.RunID) {
+			runs = append(runs, e.RunID)
+		}
+	}
+	return runs
+}
+
 // maxTimeline bounds what a cause that repeats for weeks adds up to. Count
 // goes on.
 const maxTimeline = 200

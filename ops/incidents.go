@@ -3,6 +3,7 @@ package ops
 import (
 	"context"
 	"database/sql"
+	"math"
 	"time"
 
 	"github.com/autonomous-data-pipeline/adp/pipeline"
@@ -129,6 +130,12 @@ func (s *Store) Incidents(ctx context.Context, q IncidentQuery) ([]Incident, err
 		`SELECT incident FROM incidents WHERE ($1 = '' OR pipeline = $1) AND ($2 = '' OR status = $2)
 		 AND ($3 = 0 OR status <> 'resolved') ORDER BY opened_ms DESC, id LIMIT $4`,
 		q.Pipeline, string(q.Status), unresolved, limit(q.Limit))
+}
+
+// Unresolved lists all of a pipeline's incidents that aren't resolved, newest
+// first.
+func (s *Store) Unresolved(ctx context.Context, pipelineName string) ([]Incident, error) {
+	return s.Incidents(ctx, IncidentQuery{Pipeline: pipelineName, Unresolved: true, Limit: math.MaxInt32})
 }
 
 // Incident finds one by its ID or a unique beginning of it. None, or several,

@@ -1,7 +1,7 @@
 // Package ops is the operations store: run history, decisions, incidents and
 // schema versions, in one SQLite file that several processes may have open at
-// once. It decides nothing, and it never deletes: what a run left behind can
-// be asked for later.
+// once. It decides nothing, and it deletes only when Prune is asked to: until
+// then, what a run left behind can be asked for.
 //
 // Its statements are plain SQL that PostgreSQL takes as well; what is SQLite's
 // own is in sqlite.go.

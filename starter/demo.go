@@ -120,9 +120,8 @@ func (a *app) startStack(ctx context.Context, bin string) (*stack, error) {
 		return s, err
 	}
 	// Paused while the scenarios play: each of them is one batch by itself.
-	schedule := p.Schedule
 	schedules := temporal.Schedules{Client: s.client, TaskQueue: c.Temporal.TaskQueue}
-	if err := schedules.Apply(ctx, demoPipeline, schedule); err != nil {
+	if err := schedules.Apply(ctx, p); err != nil {
 		return s, fmt.Errorf("create the schedule: %w", err)
 	}
 	return s, schedules.SetPaused(ctx, demoPipeline, true, "paused while the demo plays its scenarios")

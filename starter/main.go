@@ -81,7 +81,7 @@ Exit codes: 0 done, 1 it didn't work, 2 the command line or a setting is wrong,
 	root.PersistentFlags().BoolVar(&a.json, "json", false, "print JSON, for scripts")
 	root.Args, root.RunE = cobra.NoArgs, func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
 	root.AddCommand(
-		a.runCommand(), a.backfillCommand(), a.statusCommand(), a.historyCommand(), a.scheduleCommand(),
+		a.runCommand(), a.backfillCommand(), a.maintainCommand(), a.statusCommand(), a.historyCommand(), a.scheduleCommand(),
 		a.approveCommand(), a.rejectCommand(), a.resolveCommand(), a.incidentsCommand(), a.quarantineCommand(),
 		a.decideCommand(), a.verifyCommand(), a.generateCommand(), a.lintCommand(), a.auditCommand(), a.demoCommand(),
 	)

@@ -10,7 +10,7 @@ import (
 )
 
 func (a *app) scheduleCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "schedule", Short: "Create, pause, resume or remove a pipeline's Temporal Schedule"}
+	cmd := &cobra.Command{Use: "schedule", Short: "Create, pause, resume or remove a pipeline's Temporal Schedules"}
 	var note string
 	verb := func(use, short, done string, do func(ctx context.Context, s temporal.Schedules, c config.Config, name string) error) *cobra.Command {
 		return &cobra.Command{
@@ -31,13 +31,13 @@ func (a *app) scheduleCommand() *cobra.Command {
 			},
 		}
 	}
-	apply := verb("apply", "Create the schedule, or change it to what the pipeline's file says", "applied",
+	apply := verb("apply", "Create the schedules of runs and of maintenance, or change them to what the pipeline's file says", "applied",
 		func(ctx context.Context, s temporal.Schedules, c config.Config, name string) error {
 			p, err := c.Load(name, a.env)
 			if err != nil {
 				return err
 			}
-			return s.Apply(ctx, name, p.Schedule)
+			return s.Apply(ctx, p)
 		})
 	pause := verb("pause", "Start no run by schedule until it is resumed", "paused",
 		func(ctx context.Context, s temporal.Schedules, _ config.Config, name string) error {
@@ -47,7 +47,7 @@ func (a *app) scheduleCommand() *cobra.Command {
 		func(ctx context.Context, s temporal.Schedules, _ config.Config, name string) error {
 			return s.SetPaused(ctx, name, false, noteOr(note, "resumed by "+a.who()))
 		})
-	remove := verb("remove", "Remove the schedule; runs in flight go on", "removed",
+	remove := verb("remove", "Remove the schedules; runs in flight go on", "removed",
 		func(ctx context.Context, s temporal.Schedules, _ config.Config, name string) error {
 			return s.Remove(ctx, name)
 		})

@@ -67,8 +67,9 @@ func run(ctx context.Context) error {
 	w := sdkworker.New(cl, c.Temporal.TaskQueue, sdkworker.Options{WorkerStopTimeout: stopLimit})
 	register(w, &activities.Set{
 		Catalog: config.NewCatalog(c, os.Getenv), Ops: store, Alerts: alerts,
-		Scheduler: temporal.Schedules{Client: cl, TaskQueue: c.Temporal.TaskQueue},
-		WebUI:     c.Temporal.WebUI, Namespace: c.Temporal.Namespace, Now: time.Now, Log: logger,
+		Scheduler:  temporal.Schedules{Client: cl, TaskQueue: c.Temporal.TaskQueue},
+		Executions: temporal.Executions{Client: cl, Namespace: c.Temporal.Namespace},
+		WebUI:      c.Temporal.WebUI, Namespace: c.Temporal.Namespace, Now: time.Now, Log: logger,
 	})
 	logger.Info("worker ready", "version", version, "temporal", c.Temporal.Address, "task_queue", c.Temporal.TaskQueue, "data", c.DataDir)
 	interrupt := make(chan any, 1)
@@ -88,6 +89,7 @@ func register(r registry, set *activities.Set) {
 	r.RegisterWorkflow(workflows.Escalation)
 	r.RegisterWorkflow(workflows.ReplayQuarantine)
 	r.RegisterWorkflow(workflows.Backfill)
+	r.RegisterWorkflow(workflows.Maintenance)
 	r.RegisterActivity(set)
 }
 

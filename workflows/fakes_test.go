@@ -31,6 +31,7 @@ type fake struct {
 	loaded    func(pipeline.LoadRequest) (pipeline.Loaded, error)
 	validated pipeline.Validated
 	settled   func(pipeline.SettleRequest) (pipeline.Settled, error)
+	cleaned   func(step string) (pipeline.Cleaned, error)
 	joined    bool
 	opening   func() error // why no incident can be opened; nil opens it
 }
@@ -86,6 +87,7 @@ func environment(t *testing.T, f *fake) *testsuite.TestWorkflowEnvironment {
 	env.RegisterWorkflow(Backfill)
 	env.RegisterWorkflow(Escalation)
 	env.RegisterWorkflow(ReplayQuarantine)
+	env.RegisterWorkflow(Maintenance)
 	for name, fn := range f.activities() {
 		env.RegisterActivityWithOptions(fn, activity.RegisterOptions{Name: name})
 	}
@@ -94,6 +96,20 @@ func environment(t *testing.T, f *fake) *testsuite.TestWorkflowEnvironment {
 }
 
 func (f *fake) activities() map[string]any {
+	all := f.ofRuns()
+	for _, s := range []stub[pipeline.MaintenanceRequest, pipeline.Cleaned]{cleanStaging, cleanReports, cleanHistory, expireQuarantine, cleanSink} {
+		all[string(s)] = func(context.Context, pipeline.MaintenanceRequest) (pipeline.Cleaned, error) {
+			f.saw(string(s))
+			if f.cleaned != nil {
+				return f.cleaned(string(s))
+			}
+			return pipeline.Cleaned{Step: string(s), Removed: 3, Unit: "folders", Bytes: 4096}, nil
+		}
+	}
+	return all
+}
+
+func (f *fake) ofRuns() map[string]any {
 	return map[string]any{
 		string(planBatch): func(_ context.Context, r pipeline.PlanRequest) (pipeline.Plan, error) {
 			f.saw("Plan")

@@ -40,9 +40,11 @@ func paths() map[string]path {
 	release := pipeline.Answer{Resolution: pipeline.Release, By: "ana"}
 
 	return map[string]path{
-		"run-healthy": {workflow: PipelineRun, input: customers, fake: &fake{}},
-		"run-idle":    {workflow: PipelineRun, input: customers, fake: &fake{plan: idle}},
-		"run-delayed": {workflow: PipelineRun, input: pipeline.RunRequest{Pipeline: "customers", Chain: 1, DelayS: 1}, fake: &fake{plan: idle}},
+		"maintenance":        {workflow: Maintenance, input: pipeline.MaintenanceRequest{Pipeline: "customers"}, fake: &fake{}},
+		"maintenance-failed": {workflow: Maintenance, input: pipeline.MaintenanceRequest{Pipeline: "customers"}, fake: &fake{cleaned: failingReports}},
+		"run-healthy":        {workflow: PipelineRun, input: customers, fake: &fake{}},
+		"run-idle":           {workflow: PipelineRun, input: customers, fake: &fake{plan: idle}},
+		"run-delayed":        {workflow: PipelineRun, input: pipeline.RunRequest{Pipeline: "customers", Chain: 1, DelayS: 1}, fake: &fake{plan: idle}},
 		"run-gap": {workflow: PipelineRun, input: customers, fake: &fake{
 			plan: func(pipeline.PlanRequest) (pipeline.Plan, error) {
 				return pipeline.Plan{Gaps: []pipeline.Range{{Start: 5, End: 9}}}, nil

@@ -24,6 +24,7 @@ func TestEverySavedHistoryReplays(t *testing.T) {
 			r.RegisterWorkflow(Backfill)
 			r.RegisterWorkflow(Escalation)
 			r.RegisterWorkflow(ReplayQuarantine)
+			r.RegisterWorkflow(Maintenance)
 			require.NoError(t, r.ReplayWorkflowHistoryFromJSONFile(nil, file))
 		})
 	}

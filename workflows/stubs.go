@@ -38,6 +38,7 @@ func Stubs() []string {
 		string(planBatch), string(processShard), string(evaluate), string(decide), string(evolveSchema),
 		string(load), string(validate), string(rollback), string(openIncident), string(updateIncident),
 		string(schedule), string(report), string(notify), string(audit), string(settle),
+		string(cleanStaging), string(cleanReports), string(cleanHistory), string(expireQuarantine), string(cleanSink),
 	}
 }
 
@@ -57,6 +58,12 @@ const (
 	notify         stub[pipeline.Notice, none]                         = "Notify"
 	audit          stub[agent.Executed, none]                          = "Audit"
 	settle         stub[pipeline.SettleRequest, pipeline.Settled]      = "Settle"
+
+	cleanStaging     stub[pipeline.MaintenanceRequest, pipeline.Cleaned] = "CleanStaging"
+	cleanReports     stub[pipeline.MaintenanceRequest, pipeline.Cleaned] = "CleanReports"
+	cleanHistory     stub[pipeline.MaintenanceRequest, pipeline.Cleaned] = "CleanHistory"
+	expireQuarantine stub[pipeline.MaintenanceRequest, pipeline.Cleaned] = "ExpireQuarantine"
+	cleanSink        stub[pipeline.MaintenanceRequest, pipeline.Cleaned] = "CleanSink"
 )
 
 // The search attributes that runs and escalations set. The worker makes sure

@@ -12,6 +12,7 @@ import (
 	enums "go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/operatorservice/v1"
 	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/log"
 	"go.temporal.io/sdk/temporal"
@@ -79,35 +80,73 @@ func EnsureSearchAttributes(ctx context.Context, cl client.Client, namespace str
 	return nil
 }
 
-// Schedules creates, pauses, resumes and removes pipelines' schedules.
+// Executions asks the service about a pipeline's workflows.
+type Executions struct {
+	Client    client.Client
+	Namespace string
+}
+
+// Running lists the run IDs of a pipeline's workflows that haven't ended, of
+// every kind. The service's index may lag behind by seconds.
+func (e Executions) Running(ctx context.Context, name string) ([]string, error) {
+	req := &workflowservice.ListWorkflowExecutionsRequest{
+		Namespace: e.Namespace, Query: fmt.Sprintf("Pipeline = '%s' AND ExecutionStatus = 'Running'", name),
+	}
+	var ids []string
+	for {
+		page, err := e.Client.ListWorkflow(ctx, req)
+		if err != nil {
+			return nil, pipeline.Faultf(pipeline.Transient, "list the running workflows of pipeline %s: %w", name, err)
+		}
+		for _, x := range page.Executions {
+			ids = append(ids, x.Execution.RunId)
+		}
+		if req.NextPageToken = page.NextPageToken; len(req.NextPageToken) == 0 {
+			return ids, nil
+		}
+	}
+}
+
+// Schedules creates, pauses, resumes and removes pipelines' schedules. Each has
+// two: one for runs, one for maintenance.
 type Schedules struct {
 	Client    client.Client
 	TaskQueue string
 }
 
-// Apply creates a pipeline's schedule, or changes it to what is declared. An
-// existing one keeps being paused or not.
-func (s Schedules) Apply(ctx context.Context, name string, d config.Schedule) error {
+// Apply creates a pipeline's schedules, or changes them to what is declared.
+// Existing ones keep being paused or not.
+func (s Schedules) Apply(ctx context.Context, p *config.Pipeline) error {
+	err := s.apply(ctx, workflows.ScheduleID(p.Name), p.Schedule, &client.ScheduleWorkflowAction{
+		ID: workflows.ScheduleWorkflowID(p.Name), Workflow: workflows.PipelineRun, TaskQueue: s.TaskQueue,
+		Args: []any{pipeline.RunRequest{Pipeline: p.Name}},
+	},
+		// A run that takes longer than the interval is followed by one more, not by a queue.
+		enums.SCHEDULE_OVERLAP_POLICY_BUFFER_ONE)
+	if err != nil {
+		return err
+	}
+	return s.apply(ctx, workflows.MaintenanceScheduleID(p.Name), p.Maintenance, &client.ScheduleWorkflowAction{
+		ID: workflows.MaintenanceWorkflowID(p.Name), Workflow: workflows.Maintenance, TaskQueue: s.TaskQueue,
+		Args: []any{pipeline.MaintenanceRequest{Pipeline: p.Name}},
+	}, enums.SCHEDULE_OVERLAP_POLICY_SKIP)
+}
+
+func (s Schedules) apply(ctx context.Context, id string, d config.Schedule, action *client.ScheduleWorkflowAction, overlap enums.ScheduleOverlapPolicy) error {
 	spec := client.ScheduleSpec{}
 	if d.Cron != "" {
 		spec.CronExpressions = []string{d.Cron}
 	} else {
 		spec.Intervals = []client.ScheduleIntervalSpec{{Every: d.Every}}
 	}
-	action := &client.ScheduleWorkflowAction{
-		ID: workflows.ScheduleWorkflowID(name), Workflow: workflows.PipelineRun, TaskQueue: s.TaskQueue,
-		Args: []any{pipeline.RunRequest{Pipeline: name}},
-	}
 	_, err := s.Client.ScheduleClient().Create(ctx, client.ScheduleOptions{
-		ID: workflows.ScheduleID(name), Spec: spec, Action: action, Paused: d.Paused,
-		// A run that takes longer than the interval is followed by one more, not by a queue.
-		Overlap: enums.SCHEDULE_OVERLAP_POLICY_BUFFER_ONE,
+		ID: id, Spec: spec, Action: action, Paused: d.Paused, Overlap: overlap,
 	})
 	var exists *serviceerror.AlreadyExists
 	if !errors.As(err, &exists) && !errors.Is(err, temporal.ErrScheduleAlreadyRunning) {
 		return err
 	}
-	return s.handle(ctx, name).Update(ctx, client.ScheduleUpdateOptions{
+	return s.Client.ScheduleClient().GetHandle(ctx, id).Update(ctx, client.ScheduleUpdateOptions{
 		DoUpdate: func(in client.ScheduleUpdateInput) (*client.ScheduleUpdate, error) {
 			next := in.Description.Schedule
 			next.Spec, next.Action = &spec, action
@@ -116,7 +155,8 @@ func (s Schedules) Apply(ctx context.Context, name string, d config.Schedule) er
 	})
 }
 
-// SetPaused pauses or resumes a schedule. A pipeline without one is left alone.
+// SetPaused pauses or resumes the schedule of runs: maintenance goes on. A
+// pipeline without one is left alone.
 func (s Schedules) SetPaused(ctx context.Context, name string, paused bool, note string) error {
 	h := s.handle(ctx, name)
 	var err error
@@ -132,8 +172,13 @@ func (s Schedules) SetPaused(ctx context.Context, name string, paused bool, note
 	return err
 }
 
-// Remove deletes a pipeline's schedule. Runs in flight go on.
+// Remove deletes a pipeline's schedules. Runs in flight go on.
 func (s Schedules) Remove(ctx context.Context, name string) error {
+	err := s.Client.ScheduleClient().GetHandle(ctx, workflows.MaintenanceScheduleID(name)).Delete(ctx)
+	var missing *serviceerror.NotFound
+	if err != nil && !errors.As(err, &missing) {
+		return err
+	}
 	return s.handle(ctx, name).Delete(ctx)
 }
 
