@@ -36,10 +36,16 @@ func (n *noSchedule) SetPaused(_ context.Context, _ string, paused bool, _ strin
 	return nil
 }
 
-// world is a pipeline with everything real but Temporal's server: its test
-// environment runs the workflows.
+// executions stand for a server on which these runs go on.
+type executions []string
+
+func (e executions) Running(context.Context, string) ([]string, error) { return e, nil }
+
+// world is both pipelines with everything real but Temporal's server: its test
+// environment runs the workflows. Its methods are about one of them.
 type world struct {
 	t       *testing.T
+	name    string // of the pipeline
 	dir     string
 	set     *activities.Set
 	catalog *config.Catalog
@@ -52,13 +58,11 @@ func newWorld(t *testing.T) *world { return newWorldWith(t, nil) }
 // newWorldWith has these variables in its environment too.
 func newWorldWith(t *testing.T, env map[string]string) *world {
 	t.Helper()
-	w := &world{t: t, dir: t.TempDir(), broker: fakekafka.ForTest(t)}
-	require.NoError(t, w.broker.CreateTopic("customers", 4))
-	text, err := os.ReadFile("../pipelines/customers.yml")
-	require.NoError(t, err)
-	// The files that it names are relative to the project.
-	changed := strings.NewReplacer("file: schemas/", "file: ../schemas/", "rules: dq/", "rules: ../dq/").Replace(string(text))
-	require.NoError(t, os.WriteFile(filepath.Join(w.dir, "customers.yml"), []byte(changed), 0o600))
+	w := &world{t: t, name: "customers", dir: t.TempDir(), broker: fakekafka.ForTest(t)}
+	for _, name := range []string{"customers", "orders"} {
+		require.NoError(t, w.broker.CreateTopic(name, 4))
+		w.of(name).declare("")
+	}
 	c, err := config.FromEnv(func(key string) string {
 		return map[string]string{"DATA_DIR": filepath.Join(w.dir, "data"), "PIPELINES_DIR": w.dir}[key]
 	})
@@ -74,21 +78,45 @@ func newWorldWith(t *testing.T, env map[string]string) *world {
 	})
 	quiet := slog.New(slog.NewTextHandler(io.Discard, nil))
 	w.set = &activities.Set{
-		Catalog: w.catalog, Ops: store, Alerts: alerting.NewRouter(alertlog.New(quiet)), Scheduler: &noSchedule{}, Now: time.Now, Log: quiet,
+		Catalog: w.catalog, Ops: store, Alerts: alerting.NewRouter(alertlog.New(quiet)), Scheduler: &noSchedule{}, Executions: executions{}, Now: time.Now, Log: quiet,
 	}
 	return w
+}
+
+// of is the same world, seen from another pipeline.
+func (w *world) of(name string) *world {
+	other := *w
+	other.name = name
+	return &other
+}
+
+// declare writes the pipeline's file, with more at its end.
+func (w *world) declare(more string) {
+	w.t.Helper()
+	text, err := os.ReadFile("../pipelines/" + w.name + ".yml")
+	require.NoError(w.t, err)
+	// The files that it names are relative to the project.
+	changed := strings.NewReplacer("file: schemas/", "file: ../schemas/", "rules: dq/", "rules: ../dq/").Replace(string(text))
+	require.NoError(w.t, os.WriteFile(filepath.Join(w.dir, w.name+".yml"), []byte(changed+"\n"+more), 0o600))
+}
+
+func (w *world) dataset() *activities.Dataset {
+	w.t.Helper()
+	d, err := w.catalog.Dataset(w.t.Context(), w.name)
+	require.NoError(w.t, err)
+	return d
 }
 
 func (w *world) produce(preset string, n int64) {
 	w.t.Helper()
 	w.seed++
-	c := generator.Config{Seed: w.seed, Count: n, Start: time.Now().Add(-time.Minute)}
+	c := generator.Config{Dataset: w.dataset().Declared.Name, Seed: w.seed, Count: n, Start: time.Now().Add(-time.Minute)}
 	for _, p := range generator.Presets() {
 		if p.Name == preset {
 			p.Apply(&c)
 		}
 	}
-	_, err := generator.Produce(w.t.Context(), generator.Target{Brokers: []string{w.broker.Address()}, Topic: "customers"}, c, nil)
+	_, err := generator.Produce(w.t.Context(), generator.Target{Brokers: []string{w.broker.Address()}, Topic: w.name}, c, nil)
 	require.NoError(w.t, err)
 }
 
@@ -111,18 +139,17 @@ func (w *world) run(workflow, input any, result any) error {
 func (w *world) batch() pipeline.RunReport {
 	w.t.Helper()
 	var r pipeline.RunReport
-	require.NoError(w.t, w.run(workflows.PipelineRun, pipeline.RunRequest{Pipeline: "customers"}, &r))
+	require.NoError(w.t, w.run(workflows.PipelineRun, pipeline.RunRequest{Pipeline: w.name}, &r))
 	return r
 }
 
 func (w *world) verify() sink.Account {
 	w.t.Helper()
-	d, err := w.catalog.Dataset(w.t.Context(), "customers")
-	require.NoError(w.t, err)
-	ranges, err := source.Log(w.t.Context(), d.Source, "customers")
+	d := w.dataset()
+	ranges, err := source.Log(w.t.Context(), d.Source, w.name)
 	require.NoError(w.t, err)
 	account, err := sink.Verify(w.t.Context(), d.Sink, ranges, func(ctx context.Context, r pipeline.Range, fn func(int64) error) error {
-		return source.Offsets(ctx, d.Source, "customers", r, fn)
+		return source.Offsets(ctx, d.Source, w.name, r, fn)
 	})
 	require.NoError(w.t, err)
 	require.True(w.t, account.Balanced(), "%+v", account)
@@ -175,7 +202,7 @@ func TestEveryScenarioEndsAsTheMatrixSays(t *testing.T) {
 // checkFiles holds the files that people see against the run.
 func (w *world) checkFiles(r pipeline.RunReport) {
 	w.t.Helper()
-	reports := filepath.Join(w.dir, "data", "ops", "customers")
+	reports := filepath.Join(w.dir, "data", "ops", w.name)
 	for _, f := range []string{"run_report.json", "ge_results.json", filepath.Join("runs", r.RunID, "run_report.json")} {
 		require.FileExists(w.t, filepath.Join(reports, f))
 	}
@@ -185,7 +212,7 @@ func (w *world) checkFiles(r pipeline.RunReport) {
 	entries, _, err := agent.VerifyAudit(decisions)
 	require.NoError(w.t, err)
 	require.GreaterOrEqual(w.t, entries, int64(2), "a decision, and what came of it")
-	staged, err := os.ReadDir(filepath.Join(w.dir, "data", "staging", "customers"))
+	staged, err := os.ReadDir(filepath.Join(w.dir, "data", "staging", w.name))
 	require.NoError(w.t, err)
 	require.Empty(w.t, staged, "staging goes when the sink holds everything")
 }
@@ -229,8 +256,7 @@ func TestAReplayWithAMappingMendsWhatItCanAndKeepsTheRestAsItCame(t *testing.T) 
 // rejects are the raw bytes in quarantine, by their place.
 func (w *world) rejects() map[[2]int64]string {
 	w.t.Helper()
-	d, err := w.catalog.Dataset(w.t.Context(), "customers")
-	require.NoError(w.t, err)
+	d := w.dataset()
 	entries, err := d.Sink.Entries(w.t.Context())
 	require.NoError(w.t, err)
 	out := map[[2]int64]string{}

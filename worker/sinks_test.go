@@ -36,9 +36,7 @@ func onEverySink(t *testing.T, test func(*testing.T, *world)) {
 
 func (w *world) entries() []sink.Entry {
 	w.t.Helper()
-	d, err := w.catalog.Dataset(w.t.Context(), "customers")
-	require.NoError(w.t, err)
-	entries, err := d.Sink.Entries(w.t.Context())
+	entries, err := w.dataset().Sink.Entries(w.t.Context())
 	require.NoError(w.t, err)
 	return entries
 }
@@ -46,7 +44,7 @@ func (w *world) entries() []sink.Entry {
 func (w *world) answer(id, batchID string, a pipeline.Answer) (pipeline.Settled, error) {
 	a.By = "ana"
 	var s pipeline.Settled
-	err := w.run(workflows.ReplayQuarantine, pipeline.SettleRequest{ID: id, Pipeline: "customers", BatchID: batchID, Answer: a}, &s)
+	err := w.run(workflows.ReplayQuarantine, pipeline.SettleRequest{ID: id, Pipeline: w.name, BatchID: batchID, Answer: a}, &s)
 	return s, err
 }
 
