@@ -7,12 +7,14 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/sdk/log"
 	"go.temporal.io/sdk/testsuite"
+	"go.temporal.io/sdk/workflow"
 
 	"github.com/autonomous-data-pipeline/adp/activities"
 	"github.com/autonomous-data-pipeline/adp/agent"
@@ -51,6 +53,7 @@ type world struct {
 	catalog *config.Catalog
 	broker  *fakekafka.Broker
 	seed    uint64
+	runs    *atomic.Int64 // so far, of both pipelines
 }
 
 func newWorld(t *testing.T) *world { return newWorldWith(t, nil) }
@@ -58,7 +61,7 @@ func newWorld(t *testing.T) *world { return newWorldWith(t, nil) }
 // newWorldWith has these variables in its environment too.
 func newWorldWith(t *testing.T, env map[string]string) *world {
 	t.Helper()
-	w := &world{t: t, name: "customers", dir: t.TempDir(), broker: fakekafka.ForTest(t)}
+	w := &world{t: t, name: "customers", dir: t.TempDir(), broker: fakekafka.ForTest(t), runs: &atomic.Int64{}}
 	for _, name := range []string{"customers", "orders"} {
 		require.NoError(t, w.broker.CreateTopic(name, 4))
 		w.of(name).declare("")
@@ -128,6 +131,7 @@ func (w *world) run(workflow, input any, result any) error {
 	env := suite.NewTestWorkflowEnvironment()
 	env.SetTestTimeout(time.Minute)
 	register(env, w.set)
+	env.RegisterWorkflow(numbered)
 	env.ExecuteWorkflow(workflow, input)
 	require.True(w.t, env.IsWorkflowCompleted())
 	if err := env.GetWorkflowError(); err != nil {
@@ -139,8 +143,25 @@ func (w *world) run(workflow, input any, result any) error {
 func (w *world) batch() pipeline.RunReport {
 	w.t.Helper()
 	var r pipeline.RunReport
-	require.NoError(w.t, w.run(workflows.PipelineRun, pipeline.RunRequest{Pipeline: w.name}, &r))
+	require.NoError(w.t, w.run(numbered, numberedRun{w.runs.Add(1), pipeline.RunRequest{Pipeline: w.name}}, &r))
 	return r
+}
+
+type numberedRun struct {
+	Number  int64
+	Request pipeline.RunRequest
+}
+
+// numbered gives a run an ID of its own: the test environment calls every
+// workflow's run the same, and numbers children after what came before them.
+func numbered(ctx workflow.Context, in numberedRun) (r pipeline.RunReport, err error) {
+	for range in.Number {
+		if err := workflow.Sleep(ctx, time.Millisecond); err != nil {
+			return r, err
+		}
+	}
+	err = workflow.ExecuteChildWorkflow(ctx, workflows.PipelineRun, in.Request).Get(ctx, &r)
+	return r, err
 }
 
 func (w *world) verify() sink.Account {
