@@ -60,9 +60,11 @@ func survey(ctx context.Context, dir string) (folder, error) {
 // remove takes a folder away under another name first: stopped in the middle,
 // it leaves no folder that looks whole and isn't.
 func remove(dir, name string) error {
-	gone := filepath.Join(dir, removing+strings.TrimPrefix(name, removing))
-	err := os.Rename(filepath.Join(dir, name), gone)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if strings.HasPrefix(name, removing) {
+		return os.RemoveAll(filepath.Join(dir, name))
+	}
+	gone := filepath.Join(dir, removing+name)
+	if err := os.Rename(filepath.Join(dir, name), gone); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	return os.RemoveAll(gone)

@@ -53,8 +53,8 @@ func (c Config) withDefaults() Config {
 	if c.Dataset == "" {
 		c.Dataset = customers.name
 	}
-	if made, ok := datasetFor(c.Dataset); ok && c.AdditiveField == "" {
-		c.AdditiveField = made.additive
+	if c.AdditiveField == "" {
+		c.AdditiveField = NewField(c.Dataset)
 	}
 	if c.LateMin == 0 && c.LateMax == 0 {
 		c.LateMin, c.LateMax = time.Hour, 6*time.Hour

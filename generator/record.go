@@ -35,6 +35,15 @@ func datasetFor(name string) (*dataset, bool) {
 	return nil, false
 }
 
+// NewField is the field that additive drift brings, if no other is asked for.
+func NewField(datasetName string) string {
+	made, ok := datasetFor(datasetName)
+	if !ok {
+		return customers.additive
+	}
+	return made.additive
+}
+
 // Serves says why the generator can't make events of a schema; nil if it can.
 // Fields that the schema has beyond the generator's must be nullable: they
 // will be missing.

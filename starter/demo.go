@@ -23,10 +23,14 @@ import (
 	"github.com/autonomous-data-pipeline/adp/pipeline"
 )
 
-// demoPipeline is the pipeline that the demo plays with.
-const demoPipeline = "customers"
+// demoPipeline is the pipeline that the demo plays the scenarios of, and
+// besidePipeline the one that runs beside it for a while.
+const (
+	demoPipeline   = "customers"
+	besidePipeline = "orders"
+)
 
-// demoPartitions is how many partitions its topic has.
+// demoPartitions is how many partitions their topics have.
 const demoPartitions = 4
 
 func (a *app) demoCommand() *cobra.Command {
@@ -55,6 +59,8 @@ type stack struct {
 	temporal *devstack.Server
 	worker   *devstack.Process
 	client   client.Client
+
+	pipelines []*config.Pipeline
 }
 
 func (a *app) demo(ctx context.Context, bin string, events int) error {
@@ -96,13 +102,16 @@ func (a *app) startStack(ctx context.Context, bin string) (*stack, error) {
 	if err != nil {
 		return nil, err
 	}
-	p, err := c.Load(demoPipeline, a.env)
-	if err != nil {
-		return nil, err
-	}
 	s := &stack{app: a, config: c}
+	for _, name := range []string{demoPipeline, besidePipeline} {
+		p, err := c.Load(name, a.env)
+		if err != nil {
+			return nil, err
+		}
+		s.pipelines = append(s.pipelines, p)
+	}
 	// What would fail later fails now, before anything runs.
-	port, err := s.ports(p)
+	port, err := s.ports(s.pipelines[0])
 	if err != nil {
 		return s, err
 	}
@@ -110,7 +119,7 @@ func (a *app) startStack(ctx context.Context, bin string) (*stack, error) {
 	if err != nil {
 		return s, err
 	}
-	if err := s.startKafka(p, port); err != nil {
+	if err := s.startKafka(port); err != nil {
 		return s, err
 	}
 	if err := s.startTemporal(ctx, binary); err != nil {
@@ -121,10 +130,15 @@ func (a *app) startStack(ctx context.Context, bin string) (*stack, error) {
 	}
 	// Paused while the scenarios play: each of them is one batch by itself.
 	schedules := temporal.Schedules{Client: s.client, TaskQueue: c.Temporal.TaskQueue}
-	if err := schedules.Apply(ctx, p); err != nil {
-		return s, fmt.Errorf("create the schedule: %w", err)
+	for _, p := range s.pipelines {
+		if err := schedules.Apply(ctx, p); err != nil {
+			return s, fmt.Errorf("create the schedules of %s: %w", p.Name, err)
+		}
+		if err := schedules.SetPaused(ctx, p.Name, true, "paused while the demo plays its scenarios"); err != nil {
+			return s, err
+		}
 	}
-	return s, schedules.SetPaused(ctx, demoPipeline, true, "paused while the demo plays its scenarios")
+	return s, nil
 }
 
 // ports checks every port that the demo listens on, and gives the broker's.
@@ -144,13 +158,18 @@ func (s *stack) ports(p *config.Pipeline) (int, error) {
 	)
 }
 
-func (s *stack) startKafka(p *config.Pipeline, port int) error {
+func (s *stack) startKafka(port int) error {
 	b, err := fakekafka.Start(fakekafka.Config{Port: port, Dir: filepath.Join(s.config.DataDir, "kafka")})
 	if err != nil {
 		return err
 	}
 	s.kafka = b
-	return b.CreateTopic(p.Source.Topic, demoPartitions)
+	for _, p := range s.pipelines {
+		if err := b.CreateTopic(p.Source.Topic, demoPartitions); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (s *stack) startTemporal(ctx context.Context, binary string) error {

@@ -126,16 +126,16 @@ func (a *app) produce(ctx context.Context, p *config.Pipeline, c generator.Confi
 
 // produce makes a scenario's batch. The seed hangs on what the topic has, so
 // that a second demo goes on with events of its own.
-func (s *stack) produce(ctx context.Context, preset string, events int) error {
-	p, err := s.config.Load(demoPipeline, s.app.env)
+func (s *stack) produce(ctx context.Context, name, preset string, events int) error {
+	p, err := s.app.generated(name)
 	if err != nil {
 		return err
 	}
-	c := generator.Config{Seed: uint64(end(s.kafka, p.Source.Topic)) + 1, Count: int64(events), Start: time.Now().Add(-time.Duration(events) * time.Millisecond)}
+	c := generator.Config{Dataset: p.Declared.Name, Seed: uint64(end(s.kafka, p.Source.Topic)) + 1, Count: int64(events), Start: time.Now().Add(-time.Duration(events) * time.Millisecond)}
 	if err := applyPreset(&c, preset); err != nil {
 		return err
 	}
-	if c.AdditiveField, err = s.newField(ctx); err != nil {
+	if c.AdditiveField, err = s.newField(ctx, name, generator.NewField(c.Dataset)); err != nil {
 		return err
 	}
 	_, err = generator.Produce(ctx, generator.Target{Brokers: p.Source.Brokers, Topic: p.Source.Topic}, c, nil)
@@ -152,18 +152,18 @@ func end(b *fakekafka.Broker, topic string) int64 {
 }
 
 // newField is a field that the schema doesn't have yet, also in a second demo.
-func (s *stack) newField(ctx context.Context) (string, error) {
+func (s *stack) newField(ctx context.Context, name, field string) (string, error) {
 	store, err := s.app.ops(ctx)
 	if err != nil {
 		return "", err
 	}
-	v, ok, err := store.LatestSchema(ctx, demoPipeline)
+	v, ok, err := store.LatestSchema(ctx, name)
 	if err != nil {
 		return "", err
 	}
-	name := "loyalty_tier"
-	for n := 2; ok && v.Schema.Index(name) >= 0; n++ {
-		name = fmt.Sprintf("loyalty_tier_%d", n)
+	wanted := field
+	for n := 2; ok && v.Schema.Index(wanted) >= 0; n++ {
+		wanted = fmt.Sprintf("%s_%d", field, n)
 	}
-	return name, nil
+	return wanted, nil
 }
