@@ -155,7 +155,7 @@ func defaults(c Config, name string) Pipeline {
 		Sink: Sink{
 			Mode: "parquet", Parquet: parquet.Config{Dir: filepath.Join(c.DataDir, "out", "parquet"), Table: name},
 			Iceberg:   iceberg.Config{Warehouse: filepath.Join(c.DataDir, "out", "iceberg"), Table: name},
-			Snowflake: snowflake.Config{Table: strings.ReplaceAll(name, "-", "_")},
+			Snowflake: snowflake.Config{Table: snowflakeTable(name)},
 		},
 		Retry: Retry{
 			Attempts: 8, Backoff: time.Second, ShardTimeout: 30 * time.Minute, Heartbeat: 15 * time.Second, Parallelism: 4,
@@ -171,6 +171,9 @@ func defaults(c Config, name string) Pipeline {
 func (p *Pipeline) override(env func(string) string) error {
 	if v := env("KAFKA_BROKER"); v != "" {
 		p.Source.Brokers = strings.Split(v, ",")
+	}
+	if v := env("KAFKA_TOPIC"); v != "" {
+		p.Source.Topic = v
 	}
 	if v := env("SINK_MODE"); v != "" {
 		p.Sink.Mode = strings.ToLower(v)

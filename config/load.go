@@ -52,7 +52,8 @@ func (c Config) Load(name string, env func(string) string) (*Pipeline, error) {
 	if err != nil {
 		return nil, err
 	}
-	errs := []error{p.override(env), c.overrideTopic(p, env)}
+	view := c.view(p, env)
+	errs := []error{p.override(view.get), view.problems(p)}
 	p.settle(c)
 	if p.Name != name {
 		errs = append(errs, pipeline.Misconfiguredf("name", "the file is %s.yml, the name in it %q: they must be the same", name, p.Name))
