@@ -126,6 +126,19 @@ func (a *app) pipelineArg(args []string) (string, error) {
 	return "", &usageError{fmt.Errorf("say which pipeline: %v are declared in %s", names, c.PipelinesDir)}
 }
 
+// pipelinesArg takes pipelines' names from the arguments; none means every
+// declared one.
+func (a *app) pipelinesArg(args []string) ([]string, error) {
+	if len(args) > 0 {
+		return args, nil
+	}
+	c, err := a.config()
+	if err != nil {
+		return nil, err
+	}
+	return c.Names()
+}
+
 func (a *app) completePipelines(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 	c, err := a.config()
 	if err != nil {

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"time"
@@ -20,13 +21,16 @@ func (a *app) auditCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "audit", Short: "Prove or show the decision log"}
 	var file string
 	verify := &cobra.Command{
-		Use: "verify [pipeline]", Short: "Prove that no entry of the log was changed, dropped or inserted", Args: cobra.MaximumNArgs(1), ValidArgsFunction: a.completePipelines,
+		Use: "verify [pipeline]", Short: "Prove that no entry of the log, of one pipeline or of all, was changed, dropped or inserted", Args: cobra.MaximumNArgs(1), ValidArgsFunction: a.completePipelines,
 		RunE: func(_ *cobra.Command, args []string) error {
-			path, err := a.auditPath(file, args)
-			if err != nil {
-				return err
+			if file != "" || len(args) > 0 {
+				path, err := a.auditPath(file, args)
+				if err != nil {
+					return err
+				}
+				return a.verifyAudit(path)
 			}
-			return a.verifyAudit(path)
+			return a.verifyAudits()
 		},
 	}
 	show := &cobra.Command{
@@ -66,27 +70,79 @@ func openLog(path string) (*os.File, error) {
 	return f, nil
 }
 
-func (a *app) verifyAudit(path string) error {
+// audited is what proving a log showed.
+type audited struct {
+	File    string `json:"file"`
+	Entries int64  `json:"entries"`
+	Head    string `json:"head"`
+	OK      bool   `json:"ok"`
+	Problem string `json:"problem,omitempty"`
+}
+
+func auditOf(path string) (audited, error) {
 	f, err := openLog(path)
 	if err != nil {
-		return err
+		return audited{}, err
 	}
 	defer func() { _ = f.Close() }() // only read
 	n, head, err := agent.VerifyAudit(f)
-	result := map[string]any{"file": path, "entries": n, "head": head, "ok": err == nil}
+	result := audited{File: path, Entries: n, Head: head, OK: err == nil}
 	if err != nil {
-		result["problem"] = err.Error()
+		result.Problem = err.Error()
 	}
-	if perr := a.print(result, func() {
-		if err != nil {
-			a.say("%s: the chain is broken after %d entries: %v", path, n, err)
-			return
+	return result, nil
+}
+
+func (a *app) verifyAudit(path string) error {
+	r, err := auditOf(path)
+	if err != nil {
+		return err
+	}
+	return a.printAudits([]audited{r}, r)
+}
+
+// verifyAudits proves the log of every pipeline that has one.
+func (a *app) verifyAudits() error {
+	c, err := a.config()
+	if err != nil {
+		return err
+	}
+	names, err := c.Names()
+	if err != nil {
+		return err
+	}
+	all := []audited{}
+	for _, name := range names {
+		path := filepath.Join(c.Reports(name), auditLog)
+		if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+			continue // it has decided nothing yet
 		}
-		a.say("%s: %d entries, unbroken; head %s", path, n, head)
-	}); perr != nil {
-		return perr
+		r, err := auditOf(path)
+		if err != nil {
+			return err
+		}
+		all = append(all, r)
 	}
-	if err != nil {
+	return a.printAudits(all, all)
+}
+
+func (a *app) printAudits(all []audited, asJSON any) error {
+	broken := false
+	for _, r := range all {
+		broken = broken || !r.OK
+	}
+	if err := a.print(asJSON, func() {
+		for _, r := range all {
+			if !r.OK {
+				a.say("%s: the chain is broken after %d entries: %s", r.File, r.Entries, r.Problem)
+				continue
+			}
+			a.say("%s: %d entries, unbroken; head %s", r.File, r.Entries, r.Head)
+		}
+	}); err != nil {
+		return err
+	}
+	if broken {
 		return errProblems
 	}
 	return nil

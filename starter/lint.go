@@ -21,10 +21,8 @@ func (a *app) lintCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if len(args) == 0 {
-				if args, err = c.Names(); err != nil {
-					return err
-				}
+			if args, err = a.pipelinesArg(args); err != nil {
+				return err
 			}
 			all, bad := make([]linted, 0, len(args)), false
 			for _, name := range args {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -19,25 +21,29 @@ import (
 func (a *app) quarantineCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "quarantine", Short: "List, show, replay or discard what is kept out of a table"}
 	var name string
-	cmd.PersistentFlags().StringVarP(&name, "pipeline", "p", "", "the pipeline; may be left out if only one is declared")
-	pick := func() (string, error) {
+	cmd.PersistentFlags().StringVarP(&name, "pipeline", "p", "", "the pipeline; without it, every one is looked through")
+	pick := func(ctx context.Context, batchID string) (string, error) {
 		if name != "" {
 			return name, nil
 		}
-		return a.pipelineArg(nil)
+		return a.pipelineOf(ctx, batchID)
 	}
 	list := &cobra.Command{Use: "list", Short: "List quarantined and held batches", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			n, err := pick()
+			var args []string
+			if name != "" {
+				args = []string{name}
+			}
+			names, err := a.pipelinesArg(args)
 			if err != nil {
 				return err
 			}
-			return a.listQuarantine(cmd.Context(), n)
+			return a.listQuarantine(cmd.Context(), names)
 		}}
 	var limit int
 	show := &cobra.Command{Use: "show <batch>", Short: "Show a batch's records: where they stand in Kafka, why they are out, their raw bytes", Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			n, err := pick()
+			n, err := pick(cmd.Context(), args[0])
 			if err != nil {
 				return err
 			}
@@ -50,23 +56,63 @@ func (a *app) quarantineCommand() *cobra.Command {
 	return cmd
 }
 
-func (a *app) listQuarantine(ctx context.Context, name string) error {
-	snk, err := a.sink(name)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = snk.Close() }() // only read
-	entries, err := snk.Entries(ctx)
-	if err != nil {
-		return err
+func (a *app) listQuarantine(ctx context.Context, names []string) error {
+	entries := []sink.Entry{}
+	for _, name := range names {
+		more, err := a.entries(ctx, name)
+		if err != nil {
+			return err
+		}
+		entries = append(entries, more...)
 	}
 	return a.print(entries, func() {
 		rows := make([]string, 0, len(entries))
 		for _, e := range entries {
-			rows = append(rows, fmt.Sprintf("%s\t%s\t%d\t%s\t%s", e.BatchID, e.Status, e.Records, e.At.Local().Format(time.DateTime), e.RunID))
+			rows = append(rows, fmt.Sprintf("%s\t%s\t%s\t%d\t%s\t%s", e.Batch.Pipeline, e.BatchID, e.Status, e.Records, e.At.Local().Format(time.DateTime), e.RunID))
 		}
-		a.table("BATCH\tSTATUS\tRECORDS\tSINCE\tRUN", rows)
+		a.table("PIPELINE\tBATCH\tSTATUS\tRECORDS\tSINCE\tRUN", rows)
 	})
+}
+
+func (a *app) entries(ctx context.Context, name string) ([]sink.Entry, error) {
+	snk, err := a.sink(name)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = snk.Close() }() // only read
+	return snk.Entries(ctx)
+}
+
+// pipelineOf finds the pipeline that has a batch in quarantine, by its ID or
+// the beginning of it.
+func (a *app) pipelineOf(ctx context.Context, batchID string) (string, error) {
+	names, err := a.pipelinesArg(nil)
+	if err != nil {
+		return "", err
+	}
+	if len(names) == 1 {
+		return names[0], nil
+	}
+	found := map[string]bool{}
+	for _, name := range names {
+		entries, err := a.entries(ctx, name)
+		if err != nil {
+			return "", err
+		}
+		for _, e := range entries {
+			if strings.HasPrefix(e.BatchID, batchID) {
+				found[name] = true
+			}
+		}
+	}
+	switch all := slices.Sorted(maps.Keys(found)); len(all) {
+	case 1:
+		return all[0], nil
+	case 0:
+		return "", &usageError{fmt.Errorf("batch %q has nothing in quarantine (see starter quarantine list)", batchID)}
+	default:
+		return "", &usageError{fmt.Errorf("batch %q: pipelines %s have batches that begin like this; say which with --pipeline", batchID, strings.Join(all, ", "))}
+	}
 }
 
 // errEnough ends a listing early.
@@ -128,13 +174,13 @@ func entryOf(ctx context.Context, snk sink.Sink, id string) (sink.Entry, error) 
 }
 
 // settleCommand moves a batch's records by a workflow of its own.
-func (a *app) settleCommand(use, short, resolution string, pick func() (string, error)) *cobra.Command {
+func (a *app) settleCommand(use, short, resolution string, pick func(ctx context.Context, batchID string) (string, error)) *cobra.Command {
 	answer := pipeline.Answer{Resolution: resolution}
 	var mapping string
 	cmd := &cobra.Command{
 		Use: use + " <batch>", Short: short, Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			name, err := pick()
+			name, err := pick(cmd.Context(), args[0])
 			if err != nil {
 				return err
 			}

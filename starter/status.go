@@ -30,15 +30,9 @@ func (a *app) statusCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "status [pipeline]", Short: "Show where every pipeline stands", Args: cobra.MaximumNArgs(1), ValidArgsFunction: a.completePipelines,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			c, err := a.config()
+			names, err := a.pipelinesArg(args)
 			if err != nil {
 				return err
-			}
-			names := args
-			if len(names) == 0 {
-				if names, err = c.Names(); err != nil {
-					return err
-				}
 			}
 			var all []status
 			for _, n := range names {
@@ -129,11 +123,11 @@ func (a *app) printStatus(all []status) {
 func (a *app) historyCommand() *cobra.Command {
 	var limit int
 	cmd := &cobra.Command{
-		Use: "history [pipeline]", Short: "List the last runs", Args: cobra.MaximumNArgs(1), ValidArgsFunction: a.completePipelines,
+		Use: "history [pipeline]", Short: "List the last runs, of one pipeline or of all", Args: cobra.MaximumNArgs(1), ValidArgsFunction: a.completePipelines,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			name, err := a.pipelineArg(args)
-			if err != nil {
-				return err
+			name := "" // any
+			if len(args) > 0 {
+				name = args[0]
 			}
 			store, err := a.ops(cmd.Context())
 			if err != nil {
@@ -146,11 +140,11 @@ func (a *app) historyCommand() *cobra.Command {
 			return a.print(runs, func() {
 				rows := make([]string, 0, len(runs))
 				for _, r := range runs {
-					rows = append(rows, fmt.Sprintf("%s\t%s\t%s\t%s\t%s\t%d\t%d\t%d\t%d\t%s", r.StartedAt.Local().Format(time.DateTime),
-						r.RunID, r.Outcome, orDash(strings.Join(r.Conditions, ",")), orDash(strings.Join(r.Actions, ",")),
+					rows = append(rows, fmt.Sprintf("%s\t%s\t%s\t%s\t%s\t%s\t%d\t%d\t%d\t%d\t%s", r.StartedAt.Local().Format(time.DateTime),
+						r.Pipeline, r.RunID, r.Outcome, orDash(strings.Join(r.Conditions, ",")), orDash(strings.Join(r.Actions, ",")),
 						r.Records.Read, r.Records.Loaded, r.Records.Quarantined, r.Records.Held, r.FinishedAt.Sub(r.StartedAt).Round(time.Millisecond)))
 				}
-				a.table("STARTED\tRUN\tOUTCOME\tCONDITIONS\tACTIONS\tREAD\tLOADED\tQUARANTINED\tHELD\tTIME", rows)
+				a.table("STARTED\tPIPELINE\tRUN\tOUTCOME\tCONDITIONS\tACTIONS\tREAD\tLOADED\tQUARANTINED\tHELD\tTIME", rows)
 			})
 		},
 	}

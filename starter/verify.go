@@ -17,26 +17,46 @@ const progressEvery = 10_000
 
 func (a *app) verifyCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "verify [pipeline]", Short: "Recount from table, quarantine and topic that every record is in exactly one place",
+		Use: "verify [pipeline]", Short: "Recount from table, quarantine and topic, of one pipeline or of all, that every record is in exactly one place",
 		Args: cobra.MaximumNArgs(1), ValidArgsFunction: a.completePipelines,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			name, err := a.pipelineArg(args)
+			names, err := a.pipelinesArg(args)
 			if err != nil {
 				return err
 			}
-			account, err := a.verify(cmd.Context(), name)
-			if err != nil {
-				return err
+			accounts := make([]sink.Account, len(names))
+			for i, name := range names {
+				if accounts[i], err = a.verify(cmd.Context(), name); err != nil {
+					return err
+				}
 			}
-			if err := a.print(account, func() { a.printAccount(name, account) }); err != nil {
-				return err
-			}
-			if !account.Balanced() {
-				return errProblems
-			}
-			return nil
+			return a.printAccounts(names, accounts, len(args) > 0)
 		},
 	}
+}
+
+// printAccounts prints every pipeline's account: as JSON by name, or that of
+// the one that was asked for.
+func (a *app) printAccounts(names []string, accounts []sink.Account, one bool) error {
+	byName, balanced := map[string]sink.Account{}, true
+	for i, name := range names {
+		byName[name], balanced = accounts[i], balanced && accounts[i].Balanced()
+	}
+	var out any = byName
+	if one {
+		out = accounts[0]
+	}
+	if err := a.print(out, func() {
+		for i, name := range names {
+			a.printAccount(name, accounts[i])
+		}
+	}); err != nil {
+		return err
+	}
+	if !balanced {
+		return errProblems
+	}
+	return nil
 }
 
 func (a *app) verify(ctx context.Context, name string) (sink.Account, error) {
