@@ -20,9 +20,9 @@ import (
 const victimDir = "ADP_TEST_REMOVE_FROM"
 
 const (
-	folders      = 200
-	filesEach    = 20
-	bytesOfFile  = 10
+	folders     = 200
+	filesEach   = 20
+	bytesOfFile = 10
 	killsAtMost = 10
 )
 
@@ -91,6 +91,7 @@ func killAfter(t *testing.T, cmd *exec.Cmd, dir string, removed int) (done bool,
 	require.NoError(t, cmd.Start())
 	ended := make(chan error, 1)
 	go func() { ended <- cmd.Wait() }()
+	defer func() { _ = cmd.Process.Kill() }() // for a test that fails below
 	for {
 		select {
 		case err := <-ended:
@@ -102,7 +103,9 @@ func killAfter(t *testing.T, cmd *exec.Cmd, dir string, removed int) (done bool,
 		require.NoError(t, err)
 		if len(now) < len(before)-removed || (removed == 0 && half(now)) {
 			require.NoError(t, cmd.Process.Kill())
-			<-ended
+			if err := <-ended; err == nil {
+				return true, 0
+			}
 			return false, len(now)
 		}
 	}
