@@ -36,7 +36,7 @@ func (s *Set) plan(ctx context.Context, req pipeline.PlanRequest) (pipeline.Plan
 	if err != nil {
 		return pipeline.Plan{}, err
 	}
-	log, err := source.Log(ctx, d.Source, d.Topic)
+	log, err := source.LogFrom(ctx, d.Source, d.Topic, state.Checkpoint)
 	if err != nil {
 		return pipeline.Plan{}, err
 	}

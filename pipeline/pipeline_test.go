@@ -73,6 +73,28 @@ func TestNext(t *testing.T) {
 		"a limit is shared fairly":                    {nil, log([2]int64{0, 100}, [2]int64{0, 4}, [2]int64{0, 100}), 24, log([2]int64{0, 10}, [2]int64{0, 4}, [2]int64{0, 10}), nil, 180},
 		"a limit below the partitions still moves":    {nil, log([2]int64{0, 100}, [2]int64{0, 100}), 1, []pipeline.Range{{Partition: 1, Start: 0, End: 1}}, nil, 199},
 	}
+	holes := []pipeline.Range{{Start: 0, End: 4}, {Start: 6, End: 9}, {Start: 12, End: 12}}
+	for name, tc := range map[string]struct {
+		cp   pipeline.Checkpoint
+		want []pipeline.Range
+		gaps []pipeline.Range
+		lag  int64
+	}{
+		"a batch ends at a hole":                           {pipeline.Checkpoint{0: 1}, []pipeline.Range{{Start: 1, End: 4}}, nil, 3},
+		"the first batch too":                              {nil, []pipeline.Range{{Start: 0, End: 4}}, nil, 3},
+		"a hole at the checkpoint is a gap":                {pipeline.Checkpoint{0: 4}, []pipeline.Range{{Start: 6, End: 9}}, []pipeline.Range{{Start: 4, End: 6}}, 0},
+		"a checkpoint inside of a hole has a shorter gap":  {pipeline.Checkpoint{0: 5}, []pipeline.Range{{Start: 6, End: 9}}, []pipeline.Range{{Start: 5, End: 6}}, 0},
+		"a hole at the end is a gap with nothing behind":   {pipeline.Checkpoint{0: 9}, nil, []pipeline.Range{{Start: 9, End: 12}}, 0},
+		"a hole below the checkpoint is nobody's business": {pipeline.Checkpoint{0: 12}, nil, nil, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b, gaps, lag, err := pipeline.Next("p", "t", tc.cp, holes, 0)
+			require.NoError(t, err)
+			require.Equal(t, pipeline.NewBatch("p", "t", tc.want), b)
+			require.Equal(t, tc.gaps, gaps)
+			require.Equal(t, tc.lag, lag)
+		})
+	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
 			b, gaps, lag, err := pipeline.Next("p", "t", tc.cp, tc.log, tc.limit)

@@ -5,25 +5,36 @@ import (
 	"slices"
 )
 
-// Next plans the batch after a checkpoint. log has one range a partition: its
-// oldest offset and its readable end. At most maxOffsets offsets are taken (0
-// is no limit), shared fairly: no partition waits for a longer one. gaps are
-// the offsets that retention took before they were read; lag is what is left
-// behind the batch. A partition without a checkpoint begins at its oldest
-// offset.
+// Next plans the batch after a checkpoint. log has each partition's readable
+// offsets, ordered by partition and start: one range as a rule, several where
+// retention took from its middle; an empty one says where the log ends. At most
+// maxOffsets offsets are taken (0 is no limit), shared fairly: no partition
+// waits for a longer one. gaps are the offsets that retention took before they
+// were read; lag is what is left behind the batch. A partition without a
+// checkpoint begins at its oldest offset. A batch ends at a hole, so that the
+// checkpoint never passes one unseen.
 func Next(name, topic string, cp Checkpoint, log []Range, maxOffsets int64) (b Batch, gaps []Range, lag int64, err error) {
 	if err := covers(topic, cp, log); err != nil {
 		return Batch{}, nil, 0, err
 	}
-	todo := make([]Range, 0, len(log))
-	for _, l := range log {
-		start, known := cp[l.Partition]
-		if known && start < l.Start {
-			gaps = append(gaps, Range{Partition: l.Partition, Start: start, End: l.Start})
+	var todo []Range
+	for len(log) > 0 {
+		of := log[0].Partition
+		n := 1
+		for n < len(log) && log[n].Partition == of {
+			n++
 		}
-		start = max(start, l.Start)
-		todo = append(todo, Range{Partition: l.Partition, Start: start, End: max(start, l.End)})
-		lag += max(0, l.End-start)
+		start, known := cp[of]
+		if !known {
+			start = log[0].Start
+		}
+		take, behind := ahead(start, log[:n])
+		if start < take.Start {
+			gaps = append(gaps, Range{Partition: of, Start: start, End: take.Start})
+		}
+		todo = append(todo, take)
+		lag += take.Len() + behind
+		log = log[n:]
 	}
 	if maxOffsets > 0 {
 		share(todo, maxOffsets)
@@ -33,12 +44,27 @@ func Next(name, topic string, cp Checkpoint, log []Range, maxOffsets int64) (b B
 	return b, gaps, lag - b.Offsets(), nil
 }
 
+// ahead is what one partition's log has from start on: the first range, and how
+// many offsets lie in those behind it.
+func ahead(start int64, log []Range) (first Range, behind int64) {
+	for len(log) > 1 && log[0].End <= start {
+		log = log[1:]
+	}
+	first = log[0]
+	first.Start = max(start, first.Start)
+	first.End = max(first.Start, first.End)
+	for _, l := range log[1:] {
+		behind += l.Len()
+	}
+	return first, behind
+}
+
 // covers refuses a log that can't be the one that the checkpoint was made on:
 // reading on would skip or double records in silence.
 func covers(topic string, cp Checkpoint, log []Range) error {
 	ends := make(map[int32]int64, len(log))
 	for _, l := range log {
-		ends[l.Partition] = l.End
+		ends[l.Partition] = max(ends[l.Partition], l.End)
 	}
 	for p, next := range cp {
 		end, ok := ends[p]

@@ -42,8 +42,8 @@ func (a Account) Balanced() bool { return a.Lost == 0 && a.Doubled == 0 && a.Str
 
 // Verify recounts, from the data files and the topic themselves, that every
 // record of what the sink has loaded is in exactly one place. log has each
-// partition's readable offsets: what retention took can't be compared. It
-// needs a byte of memory an offset.
+// partition's readable offsets, ordered by partition and start: what retention
+// took can't be compared. It needs a byte of memory an offset.
 func Verify(ctx context.Context, s Sink, log []pipeline.Range, read Offsets) (Account, error) {
 	state, err := s.State(ctx)
 	if err != nil {
@@ -105,18 +105,12 @@ func (v *verifier) locate(place Place, partition int32, offset int64) error {
 // once; what it hasn't (control and aborted records) must not.
 func (v *verifier) compare(ctx context.Context, i int, log []pipeline.Range, read Offsets) error {
 	r, found := v.covered[i], v.found[i]
-	from := r.End
-	for _, l := range log {
-		if l.Partition == r.Partition {
-			from = min(r.End, max(r.Start, l.Start))
+	next := r.Start
+	for _, there := range readable(r, log) {
+		for ; next < there.Start; next++ {
+			v.gone(r.Partition, next, found[next-r.Start])
 		}
-	}
-	for off := r.Start; off < from; off++ {
-		v.gone(r.Partition, off, found[off-r.Start])
-	}
-	next := from
-	if from < r.End {
-		err := read(ctx, pipeline.Range{Partition: r.Partition, Start: from, End: r.End}, func(off int64) error {
+		err := read(ctx, there, func(off int64) error {
 			for ; next < off; next++ {
 				v.hole(r.Partition, next, found[next-r.Start])
 			}
@@ -128,11 +122,33 @@ func (v *verifier) compare(ctx context.Context, i int, log []pipeline.Range, rea
 		if err != nil {
 			return err
 		}
+		for ; next < there.End; next++ {
+			v.hole(r.Partition, next, found[next-r.Start])
+		}
 	}
 	for ; next < r.End; next++ {
-		v.hole(r.Partition, next, found[next-r.Start])
+		v.gone(r.Partition, next, found[next-r.Start])
 	}
 	return nil
+}
+
+// readable are the parts of r that the log still has, in order. Its last range
+// counts as open: what was loaded can't lie beyond the log's end, so a record
+// that isn't there is looked for, not taken for one that retention took.
+func readable(r pipeline.Range, log []pipeline.Range) []pipeline.Range {
+	var out []pipeline.Range
+	for i, l := range log {
+		if l.Partition != r.Partition {
+			continue
+		}
+		if i+1 == len(log) || log[i+1].Partition != l.Partition {
+			l.End = r.End
+		}
+		if part := (pipeline.Range{Partition: r.Partition, Start: max(r.Start, l.Start), End: min(r.End, l.End)}); part.Len() > 0 {
+			out = append(out, part)
+		}
+	}
+	return out
 }
 
 // record accounts for an offset at which the topic has a record.

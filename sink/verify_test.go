@@ -107,3 +107,36 @@ func TestVerifyTellsWhatRetentionTookFromWhatWasLost(t *testing.T) {
 		})
 	}
 }
+
+// TestVerifyKnowsHolesInTheMiddleOfALog: a file that was removed once it was
+// loaded takes nothing from the account.
+func TestVerifyKnowsHolesInTheMiddleOfALog(t *testing.T) {
+	log := []pipeline.Range{{Start: 0, End: 2}, {Start: 4, End: 5}, {Start: 6, End: 6}}
+	tests := map[string]struct {
+		table                          []int64
+		expired, lost, strange, topics int64
+	}{
+		"what the hole took is no loss":      {[]int64{0, 1, 2, 3, 4, 5}, 3, 0, 0, 3},
+		"a loss beside the hole is a loss":   {[]int64{0, 1, 2, 3, 5}, 3, 1, 0, 3},
+		"what the log never had is strange":  {[]int64{0, 1, 4, 5, 6}, 1, 0, 1, 3},
+		"a hole that held nothing is silent": {[]int64{0, 1, 4}, 0, 0, 0, 3},
+	}
+	for name, tc := range tests {
+		t.Run(name, func(t *testing.T) {
+			read := func(_ context.Context, r pipeline.Range, fn func(int64) error) error {
+				for off := r.Start; off < r.End; off++ {
+					if !r.Contains(0, off) || (off >= 2 && off != 4) {
+						t.Errorf("offset %d was asked for", off)
+					}
+					if err := fn(off); err != nil {
+						return err
+					}
+				}
+				return nil
+			}
+			a, err := sink.Verify(t.Context(), holds{covered: []pipeline.Range{{Start: 0, End: 6}}, table: tc.table}, log, read)
+			require.NoError(t, err)
+			require.Equal(t, []int64{tc.expired, tc.lost, tc.strange, tc.topics}, []int64{a.Expired, a.Lost, a.Strange, a.Topic})
+		})
+	}
+}
