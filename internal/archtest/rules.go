@@ -6,10 +6,10 @@ var domain = []string{"pipeline", "schemas", "source", "batch", "dq", "agent", "
 
 // drivers are the packages that talk to something outside, each by one client
 // library.
-var drivers = []string{"source/kafka", "sink/iceberg", "sink/parquet", "sink/snowflake", "alerting/log", "alerting/webhook"}
+var drivers = []string{"source/kafka", "source/files", "source/postgres", "sink/iceberg", "sink/parquet", "sink/snowflake", "alerting/log", "alerting/webhook"}
 
 // testHelpers are packages for tests alone.
-var testHelpers = []string{"*/*test", "internal/archtest", "internal/realkafka", "internal/fakes3", "internal/fakesnow"}
+var testHelpers = []string{"*/*test", "internal/archtest", "internal/realkafka", "internal/realpostgres", "internal/fakes3", "internal/fakesnow"}
 
 const (
 	reasonDomain = "data reads downward; a domain package knows its own words and those below"
@@ -56,6 +56,7 @@ var TheRules = Rules{
 		{"internal/fakesnow", []string{"internal/devstack"}, "it is a warehouse for tests, which knows no pipeline"},
 		{"internal/fakes3", nil, "it is object storage for tests, which knows no pipeline"},
 		{"internal/realkafka", nil, "it is a broker for tests, which knows no pipeline"},
+		{"internal/realpostgres", nil, "it is a database for tests, which knows no pipeline"},
 		{"internal/realkafka", []string{"pipeline", "internal/devstack"}, "it is a broker, which knows no pipeline"},
 		{"internal/devstack", []string{"pipeline"}, "it starts programs, whichever they are"},
 		{"internal/archtest", nil, "it reads the tree, and is no part of it"},
