@@ -10,12 +10,10 @@ import (
 	"github.com/autonomous-data-pipeline/adp/activities"
 	"github.com/autonomous-data-pipeline/adp/agent"
 	"github.com/autonomous-data-pipeline/adp/batch"
-	"github.com/autonomous-data-pipeline/adp/pipeline"
 	"github.com/autonomous-data-pipeline/adp/sink"
 	"github.com/autonomous-data-pipeline/adp/sink/iceberg"
 	"github.com/autonomous-data-pipeline/adp/sink/parquet"
 	"github.com/autonomous-data-pipeline/adp/sink/snowflake"
-	"github.com/autonomous-data-pipeline/adp/source/kafka"
 )
 
 // Catalog wires pipelines as they are asked for, and again when one of their
@@ -104,7 +102,7 @@ func modified(path string) time.Time {
 // wire builds a declaration's parts. This is the one place that knows which
 // driver a setting means.
 func (c Config) wire(d *Declaration) (*activities.Dataset, error) {
-	src, err := Source(d.Pipeline)
+	src, err := c.Source(d.Pipeline, d.Declared)
 	if err != nil {
 		return nil, err
 	}
@@ -115,9 +113,7 @@ func (c Config) wire(d *Declaration) (*activities.Dataset, error) {
 	group := d.Source.GroupFor(d.Name)
 	return &activities.Dataset{
 		Name: d.Name, Topic: d.Source.Topic, Group: group,
-		Anchor: func(ctx context.Context, cp pipeline.Checkpoint) (pipeline.Checkpoint, error) {
-			return src.Anchor(ctx, group, d.Source.Topic, cp)
-		},
+		Anchor:   anchor(src, group, d.Source.Topic),
 		Declared: d.Declared, Rules: d.Rules,
 		MaxRecords: d.Batch.MaxRecords, ShardRecords: d.Engine.ShardRecords,
 		Limits: d.Retry.limits(), Policy: d.Policy, Proposer: agent.Rules{},
@@ -125,9 +121,6 @@ func (c Config) wire(d *Declaration) (*activities.Dataset, error) {
 		Staging: c.staging(d.Name), Reports: c.Reports(d.Name), Retention: d.Retention.wire(),
 	}, nil
 }
-
-// Source connects to a pipeline's source.
-func Source(p *Pipeline) (*kafka.Source, error) { return kafka.New(p.Source) }
 
 // Sink opens a pipeline's sink.
 func (c Config) Sink(p *Pipeline) (sink.Sink, error) {

@@ -21,7 +21,6 @@ import (
 	"github.com/autonomous-data-pipeline/adp/sink/parquet"
 	"github.com/autonomous-data-pipeline/adp/sink/snowflake"
 	"github.com/autonomous-data-pipeline/adp/sink/store"
-	"github.com/autonomous-data-pipeline/adp/source/kafka"
 )
 
 // Config is what a process needs beside its pipelines.
@@ -45,7 +44,7 @@ type Temporal struct {
 // Pipeline is one dataset's declaration: a file in PIPELINES_DIR.
 type Pipeline struct {
 	Name     string       `yaml:"name"`
-	Source   kafka.Config `yaml:"source"`
+	Source   Source       `yaml:"source"`
 	Schema   Schema       `yaml:"schema"`
 	Quality  Quality      `yaml:"quality"`
 	Batch    Batch        `yaml:"batch"`
@@ -147,7 +146,7 @@ func FromEnv(env func(string) string) (Config, error) {
 func defaults(c Config, name string) Pipeline {
 	return Pipeline{
 		Name:   name,
-		Source: kafka.DefaultConfig(),
+		Source: defaultSource(),
 		Schema: Schema{AllowedLateness: 10 * time.Minute},
 		Batch:  Batch{MaxRecords: 5_000_000},
 		Engine: batch.Config{}.WithDefaults(),
@@ -169,12 +168,7 @@ func defaults(c Config, name string) Pipeline {
 
 // override lets the environment of the source documents win over the file.
 func (p *Pipeline) override(env func(string) string) error {
-	if v := env("KAFKA_BROKER"); v != "" {
-		p.Source.Brokers = strings.Split(v, ",")
-	}
-	if v := env("KAFKA_TOPIC"); v != "" {
-		p.Source.Topic = v
-	}
+	p.Source.override(env)
 	if v := env("SINK_MODE"); v != "" {
 		p.Sink.Mode = strings.ToLower(v)
 	}
@@ -190,6 +184,7 @@ func (p *Pipeline) override(env func(string) string) error {
 
 // settle fills in what follows from other settings.
 func (p *Pipeline) settle(c Config) {
+	p.Source.settle(c, p.Name)
 	files, ice := &p.Sink.Parquet, &p.Sink.Iceberg
 	if files.QuarantineDir == "" {
 		files.QuarantineDir = store.Beside(files.Dir, filepath.Join(c.DataDir, "quarantine", p.Name), "_quarantine/"+p.Name)

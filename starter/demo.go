@@ -143,6 +143,9 @@ func (a *app) startStack(ctx context.Context, bin string) (*stack, error) {
 
 // ports checks every port that the demo listens on, and gives the broker's.
 func (s *stack) ports(p *config.Pipeline) (int, error) {
+	if err := p.Source.NeedsKafka("play the demo"); err != nil {
+		return 0, err
+	}
 	host, port, err := net.SplitHostPort(p.Source.Brokers[0])
 	if err != nil {
 		return 0, pipeline.Misconfiguredf("KAFKA_BROKER", "broker %q: the demo needs host:port", p.Source.Brokers[0])

@@ -115,6 +115,9 @@ func (a *app) writeEvents(c generator.Config) error {
 }
 
 func (a *app) produce(ctx context.Context, p *config.Pipeline, c generator.Config, paced bool) error {
+	if err := p.Source.NeedsKafka("generate events"); err != nil {
+		return err
+	}
 	n, err := generator.Produce(ctx, generator.Target{Brokers: p.Source.Brokers, Topic: p.Source.Topic, Paced: paced}, c, a.progress(c.Count, "producing"))
 	if err != nil {
 		return err

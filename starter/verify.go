@@ -6,7 +6,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/autonomous-data-pipeline/adp/config"
 	"github.com/autonomous-data-pipeline/adp/pipeline"
 	"github.com/autonomous-data-pipeline/adp/sink"
 	"github.com/autonomous-data-pipeline/adp/source"
@@ -73,12 +72,16 @@ func (a *app) verify(ctx context.Context, name string) (sink.Account, error) {
 		return sink.Account{}, err
 	}
 	defer func() { _ = snk.Close() }() // only read
-	src, err := config.Source(p)
+	src, err := c.Source(p, nil)
 	if err != nil {
 		return sink.Account{}, err
 	}
 	defer func() { _ = src.Close() }() // only read
-	log, err := source.Log(ctx, src, p.Source.Topic)
+	state, err := snk.State(ctx)
+	if err != nil {
+		return sink.Account{}, err
+	}
+	log, err := source.LogFrom(ctx, src, p.Source.Topic, state.Checkpoint)
 	if err != nil {
 		return sink.Account{}, err
 	}
