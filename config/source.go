@@ -11,41 +11,43 @@ import (
 	"github.com/autonomous-data-pipeline/adp/source"
 	"github.com/autonomous-data-pipeline/adp/source/files"
 	"github.com/autonomous-data-pipeline/adp/source/kafka"
+	"github.com/autonomous-data-pipeline/adp/source/postgres"
 )
 
 // The kinds of sources.
 const (
-	fromKafka = "kafka"
-	fromFiles = "files"
+	fromKafka    = "kafka"
+	fromFiles    = "files"
+	fromPostgres = "postgres"
 )
 
 // Source says where a pipeline's events come from. Its topic is Kafka's, the
 // folder below files.path, or the table.
 type Source struct {
-	Kind         string `yaml:"kind"` // kafka (default) or files
+	Kind         string `yaml:"kind"` // kafka (default), files or postgres
 	kafka.Config `yaml:",inline"`
-	Files        files.Config `yaml:"files"`
+	Files        files.Config    `yaml:"files"`
+	Postgres     postgres.Config `yaml:"postgres"`
 }
 
 func defaultSource() Source {
-	return Source{Kind: fromKafka, Config: kafka.DefaultConfig(), Files: files.DefaultConfig()}
+	return Source{Kind: fromKafka, Config: kafka.DefaultConfig(), Files: files.DefaultConfig(), Postgres: postgres.DefaultConfig()}
 }
 
 // override lets the environment win over the file, where it is about the kind
 // that the file chose: one environment serves pipelines of several kinds.
 func (s *Source) override(env func(string) string) {
-	take := func(kind, key string, to *string) {
+	take := func(kind, key string, use func(string)) {
 		if v := env(key); v != "" && s.Kind == kind {
-			*to = v
+			use(v)
 		}
 	}
-	var brokers string
-	take(fromKafka, "KAFKA_BROKER", &brokers)
-	if brokers != "" {
-		s.Brokers = strings.Split(brokers, ",")
-	}
-	take(fromKafka, "KAFKA_TOPIC", &s.Topic)
-	take(fromFiles, "FILES_PATH", &s.Files.Path)
+	take(fromKafka, "KAFKA_BROKER", func(v string) { s.Brokers = strings.Split(v, ",") })
+	take(fromKafka, "KAFKA_TOPIC", func(v string) { s.Topic = v })
+	take(fromFiles, "FILES_PATH", func(v string) { s.Files.Path = v })
+	take(fromPostgres, "POSTGRES_URL", s.Postgres.SetURL)
+	take(fromPostgres, "PGPASSWORD", func(v string) { s.Postgres.Password = v })
+	take(fromPostgres, "POSTGRES_PASSWORD", func(v string) { s.Postgres.Password = v })
 }
 
 // settle fills in what follows from other settings.
@@ -57,7 +59,7 @@ func (s *Source) settle(c Config, name string) {
 
 // Validate checks the settings of the kind that was chosen.
 func (s Source) Validate() error {
-	kinds := []string{fromKafka, fromFiles}
+	kinds := []string{fromKafka, fromFiles, fromPostgres}
 	if !slices.Contains(kinds, s.Kind) {
 		return pipeline.Misconfiguredf("source.kind", "source kind %q is unknown; use one of %s", s.Kind, strings.Join(kinds, ", "))
 	}
@@ -67,6 +69,8 @@ func (s Source) Validate() error {
 	switch s.Kind {
 	case fromFiles:
 		return s.Files.Validate()
+	case fromPostgres:
+		return s.Postgres.Validate()
 	default:
 		return s.Config.Validate()
 	}
@@ -78,6 +82,8 @@ func (c Config) Source(p *Pipeline, s *schemas.Schema) (source.Source, error) {
 	switch p.Source.Kind {
 	case fromFiles:
 		return files.New(p.Source.Files, files.Options{Schema: s, MaxRecordBytes: p.Engine.MaxRecordBytes})
+	case fromPostgres:
+		return postgres.New(p.Source.Postgres)
 	default:
 		return kafka.New(p.Source.Config)
 	}

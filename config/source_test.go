@@ -10,6 +10,7 @@ import (
 	"github.com/autonomous-data-pipeline/adp/pipeline"
 	"github.com/autonomous-data-pipeline/adp/source/files"
 	"github.com/autonomous-data-pipeline/adp/source/kafka"
+	"github.com/autonomous-data-pipeline/adp/source/postgres"
 )
 
 // from gives the customers pipeline other lines at the start of its source.
@@ -35,6 +36,22 @@ func TestTheKindChoosesTheSource(t *testing.T) {
 
 }
 
+func TestATableIsASourceWhosePasswordIsNotInTheFile(t *testing.T) {
+	c := project(t, from("  kind: postgres\n  postgres: {url: 'postgres://reader@db/shop', column: nr, timestamp: at}\n"))
+	p, err := c.Load("customers", env("PGPASSWORD", "one", "POSTGRES_PASSWORD", "two"))
+	require.NoError(t, err)
+	require.Equal(t, "two", p.Source.Postgres.Password)
+	require.Equal(t, "nr", p.Source.Postgres.Column)
+	src, err := c.Source(p, nil)
+	require.NoError(t, err)
+	require.IsType(t, &postgres.Source{}, src)
+
+	p, err = c.Load("customers", env("POSTGRES_URL", "postgres://other:three@elsewhere/shop"))
+	require.NoError(t, err)
+	require.Equal(t, "postgres://other@elsewhere/shop", p.Source.Postgres.URL)
+	require.Equal(t, "three", p.Source.Postgres.Password)
+}
+
 func TestKafkaIsTheSourceThatNobodyHasToName(t *testing.T) {
 	c := project(t, same)
 	p, err := c.Load("customers", env("FILES_PATH", "/elsewhere"))
@@ -50,6 +67,7 @@ func TestWhatIsWrongWithASourceNamesItsSetting(t *testing.T) {
 		"an unknown kind":                {"  kind: ftp\n", "source.kind"},
 		"no folder":                      {"  kind: files\n", "source.files.path"},
 		"a start that only Kafka has":    {"  kind: files\n  start: latest\n  files: {path: /in}\n", "source.start"},
+		"a database without an address":  {"  kind: postgres\n", "POSTGRES_URL"},
 		"an unknown key of another kind": {"  files: {folder: /in}\n", "field folder not found"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -69,12 +69,6 @@ func (s *Source) Bounds(ctx context.Context, topic string) (map[int32]source.Bou
 	return map[int32]source.Bounds{0: {Start: log[0].Start, End: log[len(log)-1].End}}, nil
 }
 
-// batch is what Read gives at once at most.
-const (
-	batchRecords = 512
-	batchBytes   = 1 << 20
-)
-
 // Read gives fn the records of the range's files. A file that is gone, or isn't
 // the one that it was, is a BadData fault, before fn gets any of its records.
 func (s *Source) Read(ctx context.Context, topic string, r pipeline.Range, fn func([]source.Record) error) error {
@@ -105,7 +99,7 @@ func (s *Source) Read(ctx context.Context, topic string, r pipeline.Range, fn fu
 	if err := s.present(ctx, parts); err != nil {
 		return err
 	}
-	d := &delivery{fn: fn}
+	d := source.NewDelivery(fn)
 	next := r.Start
 	for _, p := range parts {
 		if err := s.readFile(ctx, x, p, r, d); err != nil {
@@ -161,7 +155,7 @@ func (s *Source) changed(t taken) error {
 		s.store.location(t.name), t.start, t.end(), t.stamp.UTC().Format("2006-01-02 15:04:05"), settingPath)
 }
 
-func (s *Source) readFile(ctx context.Context, x *index, t taken, r pipeline.Range, to *delivery) error {
+func (s *Source) readFile(ctx context.Context, x *index, t taken, r pipeline.Range, to *source.Delivery) error {
 	from := max(r.Start, t.start) - t.start
 	m, err := x.before(ctx, t.id, from)
 	if err != nil {
@@ -181,7 +175,7 @@ func (s *Source) readFile(ctx context.Context, x *index, t taken, r pipeline.Ran
 	return s.unchanged(ctx, t) // what was read is what was counted
 }
 
-func (s *Source) deliver(ctx context.Context, d decoder, t taken, offset, end int64, to *delivery) error {
+func (s *Source) deliver(ctx context.Context, d decoder, t taken, offset, end int64, to *source.Delivery) error {
 	for ; offset < end; offset++ {
 		value, err := d.next()
 		if err == io.EOF { //nolint:errorlint // a decoder's io.EOF is never wrapped
@@ -190,14 +184,11 @@ func (s *Source) deliver(ctx context.Context, d decoder, t taken, offset, end in
 		if err != nil {
 			return s.unreadable(err, t.entry)
 		}
-		to.add(offset, t.stamp.UnixMilli(), value)
-		if to.full() {
-			if err := to.flush(ctx); err != nil {
-				return err
-			}
+		if err := to.Add(ctx, offset, t.stamp.UnixMilli(), value); err != nil {
+			return err
 		}
 	}
-	return to.flush(ctx)
+	return to.Flush(ctx)
 }
 
 // unreadable is an error that a file's content gave, or the way to it.
@@ -230,38 +221,6 @@ func (s *Source) checkTopic(topic string) error {
 		return pipeline.Misconfiguredf(settingTopic, "read topic %q: it must be the name of a folder below %s", topic, settingPath)
 	}
 	return nil
-}
-
-// delivery gathers records, so that a callback gets many.
-type delivery struct {
-	fn      func([]source.Record) error
-	records []source.Record
-	ends    []int // of each value in bytes
-	bytes   []byte
-}
-
-func (d *delivery) add(offset, ms int64, value []byte) {
-	d.records = append(d.records, source.Record{Offset: offset, TimestampMs: ms})
-	d.bytes = append(d.bytes, value...)
-	d.ends = append(d.ends, len(d.bytes))
-}
-
-func (d *delivery) full() bool { return len(d.records) >= batchRecords || len(d.bytes) >= batchBytes }
-
-func (d *delivery) flush(ctx context.Context) error {
-	if err := ctx.Err(); err != nil {
-		return context.Cause(ctx)
-	}
-	if len(d.records) == 0 {
-		return nil
-	}
-	start := 0
-	for i, end := range d.ends {
-		d.records[i].Value, start = d.bytes[start:end:end], end
-	}
-	err := d.fn(d.records)
-	d.records, d.ends, d.bytes = d.records[:0], d.ends[:0], d.bytes[:0]
-	return err
 }
 
 // everything is a range that all offsets lie in.
