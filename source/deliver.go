@@ -20,7 +20,9 @@ type Delivery struct {
 }
 
 // NewDelivery gathers for fn.
-func NewDelivery(fn func([]Record) error) *Delivery { return &Delivery{fn: fn} }
+func NewDelivery(fn func([]Record) error) *Delivery {
+	return &Delivery{fn: fn, bytes: []byte{}} // never nil: an empty value is no tombstone
+}
 
 // Add takes a record of partition 0, whose value it copies. It calls fn when
 // enough has been gathered; its error ends the read.

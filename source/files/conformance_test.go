@@ -56,9 +56,6 @@ func line(_ testing.TB, value []byte) []byte { return append(bytes.Clone(value),
 
 var kinds = map[string]kind{
 	"ndjson": {".ndjson", line, asLine},
-	"gzip": {".jsonl.gz", func(t testing.TB, value []byte) []byte {
-		return zipped(t, line(t, value))
-	}, asLine},
 	"csv": {".csv", func(_ testing.TB, value []byte) []byte {
 		return []byte("v\r\n\"" + strings.ReplaceAll(string(value), `"`, `""`) + "\"\r\n")
 	}, func(value []byte) ([]byte, bool) {

@@ -94,7 +94,8 @@ func (s *Source) textDecoder(src io.ReadCloser, format string, zipped bool, at i
 		d.keys, d.types = head.keys, head.types
 		return d, nil
 	}
-	return d, d.header(s.options.Schema)
+	err = d.header(s.options.Schema)
+	return d, err
 }
 
 // count reads a file as a whole: how many records it has, where some of them

@@ -156,12 +156,13 @@ func (x *index) each(ctx context.Context, fn func(*sql.Rows) error, query string
 	if err != nil {
 		return err
 	}
+	defer func() { _ = r.Close() }() // Err tells what Close would
 	for r.Next() {
 		if err := fn(r); err != nil {
-			return errors.Join(err, r.Close())
+			return err
 		}
 	}
-	return errors.Join(r.Err(), r.Close())
+	return r.Err()
 }
 
 // end is the offset that the next file gets.

@@ -56,14 +56,14 @@ func tables(t *testing.T, s *server) {
 }
 
 func names(t *testing.T, s *server) {
-	s.Exec(t, `CREATE SCHEMA "My Shop"`, `CREATE TABLE "My Shop"."Or""ders" ("I d" int PRIMARY KEY, "sel""ect" int)`,
+	s.Exec(t, `CREATE SCHEMA "My Shop"`, `CREATE TABLE "My Shop"."Or""ders" ("I d" int PRIMARY KEY, "wh""ere" int)`,
 		`INSERT INTO "My Shop"."Or""ders" VALUES (5, 6)`, `GRANT USAGE ON SCHEMA "My Shop" TO reader`, `GRANT SELECT ON "My Shop"."Or""ders" TO reader`)
-	src := s.source(t, func(c *postgres.Config) { c.Column, c.Columns = "I d", []string{`sel"ect`} })
+	src := s.source(t, func(c *postgres.Config) { c.Column, c.Columns = "I d", []string{`wh"ere`} })
 	topic := `My Shop.Or"ders`
 	require.Equal(t, pipeline.Range{Start: 5, End: 6}, mustLog(t, src, topic, nil))
 	got, err := read(t, src, topic, pipeline.Range{Start: 5, End: 6})
 	require.NoError(t, err)
-	require.Equal(t, []string{`{"sel\"ect":6}`}, got)
+	require.Equal(t, []string{`{"wh\"ere":6}`}, got)
 }
 
 func twice(t *testing.T, s *server) {
