@@ -37,17 +37,16 @@ func defaultSource() Source {
 // override lets the environment win over the file, where it is about the kind
 // that the file chose: one environment serves pipelines of several kinds.
 func (s *Source) override(env func(string) string) {
-	take := func(kind, key string, use func(string)) {
-		if v := env(key); v != "" && s.Kind == kind {
-			use(v)
+	use := func(kind, v string, set func(string)) {
+		if v != "" && s.Kind == kind {
+			set(v)
 		}
 	}
-	take(fromKafka, "KAFKA_BROKER", func(v string) { s.Brokers = strings.Split(v, ",") })
-	take(fromKafka, "KAFKA_TOPIC", func(v string) { s.Topic = v })
-	take(fromFiles, "FILES_PATH", func(v string) { s.Files.Path = v })
-	take(fromPostgres, "POSTGRES_URL", s.Postgres.SetURL)
-	take(fromPostgres, "PGPASSWORD", func(v string) { s.Postgres.Password = v })
-	take(fromPostgres, "POSTGRES_PASSWORD", func(v string) { s.Postgres.Password = v })
+	use(fromKafka, env("KAFKA_BROKER"), func(v string) { s.Brokers = strings.Split(v, ",") })
+	use(fromKafka, env("KAFKA_TOPIC"), func(v string) { s.Topic = v })
+	use(fromFiles, env("FILES_PATH"), func(v string) { s.Files.Path = v })
+	use(fromPostgres, env("POSTGRES_URL"), s.Postgres.SetURL)
+	use(fromPostgres, env("POSTGRES_PASSWORD"), func(v string) { s.Postgres.Password = v })
 }
 
 // settle fills in what follows from other settings.

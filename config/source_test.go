@@ -38,7 +38,7 @@ func TestTheKindChoosesTheSource(t *testing.T) {
 
 func TestATableIsASourceWhosePasswordIsNotInTheFile(t *testing.T) {
 	c := project(t, from("  kind: postgres\n  postgres: {url: 'postgres://reader@db/shop', column: nr, timestamp: at}\n"))
-	p, err := c.Load("customers", env("PGPASSWORD", "one", "POSTGRES_PASSWORD", "two"))
+	p, err := c.Load("customers", env("POSTGRES_PASSWORD", "two"))
 	require.NoError(t, err)
 	require.Equal(t, "two", p.Source.Postgres.Password)
 	require.Equal(t, "nr", p.Source.Postgres.Column)

@@ -37,7 +37,7 @@ type Config struct {
 	ConnectTimeout time.Duration `yaml:"connect_timeout"` // until the server must have answered; default 5s
 	WriterWait     time.Duration `yaml:"writer_wait"`     // how long a plan waits for transactions that are writing to the table; default 5s
 
-	Password string `yaml:"-"` // POSTGRES_PASSWORD, or PGPASSWORD
+	Password string `yaml:"-"` // POSTGRES_PASSWORD; without it the client looks into PGPASSWORD and ~/.pgpass
 }
 
 // DefaultConfig has everything but the database.
