@@ -42,8 +42,9 @@ type Dataset struct {
 	Source       source.Source
 	Engine       batch.Engine
 	Sink         sink.Sink
-	Staging      string // folder of staged batches
-	Reports      string // folder of run reports and the decision log
+	Upkeep       sink.MaintainOptions // of a sink that wants it
+	Staging      string               // folder of staged batches
+	Reports      string               // folder of run reports and the decision log
 	Retention    Retention
 }
 

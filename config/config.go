@@ -153,7 +153,10 @@ func defaults(c Config, name string) Pipeline {
 		Policy: agent.DefaultPolicy(),
 		Sink: Sink{
 			Mode: "parquet", Parquet: parquet.Config{Dir: filepath.Join(c.DataDir, "out", "parquet"), Table: name},
-			Iceberg:   iceberg.Config{Warehouse: filepath.Join(c.DataDir, "out", "iceberg"), Table: name},
+			Iceberg: iceberg.Config{
+				Warehouse: filepath.Join(c.DataDir, "out", "iceberg"), Table: name,
+				ExpireAfter: 120 * time.Hour, KeepSnapshots: 10, CompactBelow: 32 << 20, TargetBytes: 128 << 20,
+			},
 			Snowflake: snowflake.Config{Table: snowflakeTable(name)},
 		},
 		Retry: Retry{

@@ -225,3 +225,14 @@ func TestWhatACrashedLoadLeftInTheSinkGoes(t *testing.T) {
 	require.NoDirExists(t, left)
 	require.Equal(t, int64(100), w.verify().Table)
 }
+
+// An Iceberg table's old snapshots go with the rest.
+func TestMaintenanceExpiresSnapshots(t *testing.T) {
+	w := newWorldWith(t, map[string]string{"SINK_MODE": "ICEBERG", "ICEBERG_WAREHOUSE": filepath.Join(t.TempDir(), "warehouse")})
+	for range 3 {
+		w.produce("healthy", 100)
+		w.batch()
+	}
+	require.Contains(t, w.maintain()["sink"].Detail, "0 snapshots expired")
+	require.Equal(t, int64(300), w.verify().Table)
+}

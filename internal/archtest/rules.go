@@ -9,7 +9,7 @@ var domain = []string{"pipeline", "schemas", "source", "batch", "dq", "agent", "
 var drivers = []string{"source/kafka", "source/files", "source/postgres", "sink/iceberg", "sink/parquet", "sink/snowflake", "alerting/log", "alerting/webhook"}
 
 // testHelpers are packages for tests alone.
-var testHelpers = []string{"*/*test", "internal/archtest", "internal/realkafka", "internal/realpostgres", "internal/fakes3", "internal/fakesnow"}
+var testHelpers = []string{"*/*test", "internal/archtest", "internal/realkafka", "internal/realpostgres", "internal/fakes3", "internal/fakesnow", "internal/pyenv"}
 
 const (
 	reasonDomain = "data reads downward; a domain package knows its own words and those below"
@@ -53,7 +53,8 @@ var TheRules = Rules{
 
 		{"internal/temporal", []string{"pipeline", "config", "workflows"}, "it connects programs to Temporal and schedules workflows"},
 		{"internal/fakekafka", []string{"pipeline"}, "it is a broker, which knows no pipeline"},
-		{"internal/fakesnow", []string{"internal/devstack"}, "it is a warehouse for tests, which knows no pipeline"},
+		{"internal/pyenv", []string{"internal/devstack"}, "it is Python for tests, which knows no pipeline"},
+		{"internal/fakesnow", []string{"internal/pyenv"}, "it is a warehouse for tests, which knows no pipeline"},
 		{"internal/fakes3", nil, "it is object storage for tests, which knows no pipeline"},
 		{"internal/realkafka", nil, "it is a broker for tests, which knows no pipeline"},
 		{"internal/realpostgres", nil, "it is a database for tests, which knows no pipeline"},

@@ -6,7 +6,6 @@ import (
 	"bytes"
 	"crypto/rand"
 	"crypto/rsa"
-	"crypto/sha256"
 	"crypto/x509"
 	"database/sql"
 	_ "embed"
@@ -24,14 +23,14 @@ import (
 
 	driver "github.com/snowflakedb/gosnowflake/v2"
 
-	"github.com/autonomous-data-pipeline/adp/internal/devstack"
+	"github.com/autonomous-data-pipeline/adp/internal/pyenv"
 )
 
 //go:embed serve.py
 var serve []byte
 
 //go:embed requirements.txt
-var requirements []byte
+var requirements string
 
 // The user that may log in, by password or by the key in Server.KeyFile.
 const (
@@ -57,7 +56,7 @@ type Server struct {
 // skipped, but in CI it fails.
 func Start(t testing.TB) *Server {
 	t.Helper()
-	interpreter := python(t)
+	interpreter := pyenv.Interpreter(t, "fakesnow", requirements)
 	dir := t.TempDir()
 	s := &Server{Port: freePort(t), KeyFile: filepath.Join(dir, "key.p8"), log: &bytes.Buffer{}, ended: make(chan struct{})}
 	public := s.makeKey(t, dir)
@@ -154,43 +153,6 @@ func (s *Server) makeKey(t testing.TB, dir string) string {
 		}
 	}
 	return path
-}
-
-// python gives an interpreter with fakesnow, made once in the cache folder for
-// each set of requirements.
-func python(t testing.TB) string {
-	t.Helper()
-	missing := func(why string) {
-		if os.Getenv("CI") == "true" {
-			t.Fatal(why)
-		}
-		t.Skip(why)
-	}
-	base, err := exec.LookPath("python3")
-	if err != nil {
-		missing("python3 is missing: fakesnow needs it")
-	}
-	cache, err := devstack.DefaultBinDir()
-	if err != nil {
-		t.Fatal(err)
-	}
-	sum := sha256.Sum256(requirements)
-	venv := filepath.Join(filepath.Dir(cache), fmt.Sprintf("fakesnow-%x", sum[:4]))
-	interpreter := filepath.Join(venv, "bin", "python")
-	if exec.Command(interpreter, "-c", "import fakesnow.server").Run() == nil {
-		return interpreter
-	}
-	if out, err := exec.Command(base, "-m", "venv", "--clear", venv).CombinedOutput(); err != nil {
-		missing("a Python environment can't be made: " + string(out))
-	}
-	list := filepath.Join(venv, "requirements.txt")
-	if err := os.WriteFile(list, requirements, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if out, err := exec.Command(interpreter, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", list).CombinedOutput(); err != nil {
-		missing("fakesnow can't be installed: " + string(out))
-	}
-	return interpreter
 }
 
 func asJSON(t testing.TB, key, value string) string {
