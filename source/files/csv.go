@@ -213,7 +213,7 @@ func (t *table) next() ([]byte, error) {
 			return nil, err
 		case len(raw) == 0: // an empty line
 		case how != whole, len(t.row.cells) != len(t.keys):
-			return raw, nil // no JSON object, so the engine keeps it as malformed
+			return raw, nil // as it is: what is no JSON object, the engine keeps as malformed
 		default:
 			return t.object(), nil
 		}

@@ -130,11 +130,16 @@ func (s *Source) read(ctx context.Context, tx pgx.Tx, topic string, r pipeline.R
 	if !found || first > r.Start {
 		return s.deleted(t, r, first, found)
 	}
-	rows, err := tx.Query(ctx, s.selectRows(t), r.Start, r.End)
+	// A read that ends early gives up its connection: to close the rows would be
+	// to receive them all.
+	qctx, cancel := context.WithCancel(ctx)
+	rows, err := tx.Query(qctx, s.selectRows(t), r.Start, r.End)
 	if err != nil {
+		cancel()
 		return err
 	}
 	defer rows.Close()
+	defer cancel()
 	for last := r.Start - 1; rows.Next(); {
 		var offset, ms int64
 		var value []byte

@@ -22,18 +22,18 @@ var rangeTests = map[string]func(*suite){
 }
 
 func exactRange(s *suite) {
-	in := events(400)
+	in := events(200)
 	topic := s.topic(in)
-	s.want(s.mustRead(topic, pipeline.Range{Start: 0, End: 400}), 0, in)
-	s.want(s.mustRead(topic, pipeline.Range{Start: 137, End: 361}), 137, in[137:361])
+	s.want(s.mustRead(topic, pipeline.Range{Start: 0, End: 200}), 0, in)
+	s.want(s.mustRead(topic, pipeline.Range{Start: 37, End: 161}), 37, in[37:161])
 }
 
 func tiles(s *suite) {
-	in := events(400)
+	in := events(200)
 	topic := s.topic(in)
 	var all []source.Record
-	for start := int64(0); start < 400; start += 37 {
-		all = append(all, s.mustRead(topic, pipeline.Range{Start: start, End: min(start+37, 400)})...)
+	for start := int64(0); start < 200; start += 17 {
+		all = append(all, s.mustRead(topic, pipeline.Range{Start: start, End: min(start+17, 200)})...)
 	}
 	s.want(all, 0, in)
 }
@@ -62,15 +62,15 @@ func repeatable(s *suite) {
 }
 
 func concurrent(s *suite) {
-	in := events(400)
+	in := events(200)
 	topic := s.topic(in)
 	got := make([][]source.Record, 8)
 	errs := make([]error, len(got))
 	var wg sync.WaitGroup
 	for i := range got {
 		wg.Go(func() {
-			start := int64(i) * 50
-			got[i], errs[i] = s.read(s.Context(), topic, pipeline.Range{Start: start, End: start + 50})
+			start := int64(i) * 25
+			got[i], errs[i] = s.read(s.Context(), topic, pipeline.Range{Start: start, End: start + 25})
 		})
 	}
 	wg.Wait()
@@ -78,7 +78,7 @@ func concurrent(s *suite) {
 		if err != nil {
 			s.Fatal(err)
 		}
-		s.want(got[i], int64(i)*50, in[i*50:(i+1)*50])
+		s.want(got[i], int64(i)*25, in[i*25:(i+1)*25])
 	}
 }
 
