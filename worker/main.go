@@ -64,13 +64,16 @@ func run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	w := sdkworker.New(cl, c.Temporal.TaskQueue, sdkworker.Options{WorkerStopTimeout: stopLimit})
-	register(w, &activities.Set{
+	set := &activities.Set{
 		Catalog: config.NewCatalog(c, os.Getenv), Ops: store, Alerts: alerts,
 		Scheduler:  temporal.Schedules{Client: cl, TaskQueue: c.Temporal.TaskQueue},
 		Executions: temporal.Executions{Client: cl, Namespace: c.Temporal.Namespace},
 		WebUI:      c.Temporal.WebUI, Namespace: c.Temporal.Namespace, Now: time.Now, Log: logger,
-	})
+	}
+	options := sdkworker.Options{WorkerStopTimeout: stopLimit}
+	strikable(&options, set)
+	w := sdkworker.New(cl, c.Temporal.TaskQueue, options)
+	register(w, set)
 	logger.Info("worker ready", "version", version, "temporal", c.Temporal.Address, "task_queue", c.Temporal.TaskQueue, "data", c.DataDir)
 	interrupt := make(chan any, 1)
 	go func() { <-ctx.Done(); interrupt <- nil }()

@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"strconv"
+	"sync"
 	"testing"
 	"time"
 
@@ -16,45 +17,99 @@ import (
 	"github.com/autonomous-data-pipeline/adp/pipeline"
 )
 
-// seed is random, printed, and may be given again by CRASH_SEED.
-func seed(t *testing.T) *rand.Rand {
+// number reads a variable of the environment.
+func number(t *testing.T, key string, fallback uint64) uint64 {
 	t.Helper()
-	n := rand.Uint64()
-	if v := os.Getenv("CRASH_SEED"); v != "" {
-		var err error
-		n, err = strconv.ParseUint(v, 10, 64)
-		require.NoError(t, err)
+	v := os.Getenv(key)
+	if v == "" {
+		return fallback
 	}
-	t.Logf("CRASH_SEED=%d", n)
-	return rand.New(rand.NewPCG(n, 0))
+	n, err := strconv.ParseUint(v, 10, 64)
+	require.NoError(t, err, key)
+	return n
 }
 
-// The worker is killed at a random moment of a run, 20 times over. Every time
-// the run is let go on to its end, and every record is in exactly one place.
-func TestTwentyKillsLoseNothingAndDoubleNothing(t *testing.T) {
-	r := seed(t)
-	s := start(t, "")
-	s.produce(t, "malformed", 20_000)
-	undisturbed := s.run()
-	require.Equal(t, pipeline.Succeeded, undisturbed.Outcome)
-	took := undisturbed.FinishedAt.Sub(undisturbed.StartedAt)
+// The defaults make the short suite: what CI runs.
+const (
+	shortFaults = 25
+	lanesAtOnce = 3 // most of a recovery is waiting for time limits
+)
 
-	var total int64 = 20_000
-	for i := range 20 {
-		s.produce(t, []string{"malformed", "type-drift", "bad-localized", "bad-major"}[i%4], 20_000)
-		total += 20_000
-		run := s.begin()
-		wait := time.Duration(r.Int64N(int64(took) * 5 / 4))
-		time.Sleep(wait) // the random moment is what is tested
-		s.kill()
-		s.startWorker()
-		report := s.end(run)
-		require.NotEqual(t, pipeline.Failed, report.Outcome, "kill %d after %s: %+v", i, wait, report.Failure)
-		require.True(t, report.Records.Conserved())
-		account := s.verify()
-		require.Equal(t, total, account.Table+account.Quarantine+account.Held, "kill %d after %s", i, wait)
-		require.Equal(t, total, account.Topic)
+// Everything is struck, again and again; each time the pipeline is let run to
+// its end, and two counts find every record in exactly one place, unaltered.
+//
+// CRASH_SEED repeats a suite, CRASH_FAULTS says how many faults (0: all that
+// there are), CRASH_ONLY strikes only that one, CRASH_TARGET names tables,
+// CRASH_REPORT a Markdown file whose table is to be replaced by the result.
+func TestCrashSuite(t *testing.T) {
+	seed := number(t, "CRASH_SEED", rand.Uint64())
+	t.Logf("CRASH_SEED=%d", seed)
+	result := newTable(seed)
+	for _, name := range chosen(t) {
+		t.Run(name, func(t *testing.T) { strikeAll(t, name, seed, result) })
 	}
+	t.Logf("\n%s", result)
+	if path := os.Getenv("CRASH_REPORT"); path != "" && !t.Failed() {
+		require.NoError(t, result.publish(path))
+	}
+}
+
+// strikeAll shares a target's faults out between lanes.
+func strikeAll(t *testing.T, name string, seed uint64, result *table) {
+	tg, lanes := targets[name], make([]*lane, number(t, "CRASH_LANES", lanesAtOnce))
+	if tg.lanes > 0 {
+		lanes = lanes[:min(len(lanes), tg.lanes)]
+	}
+	for i := range lanes {
+		lanes[i] = startLane(t, tg, i+1)
+	}
+	seen := lanes[0].discover()
+	for _, l := range lanes {
+		l.took = lanes[0].took
+	}
+	faults := some(drawn(lanes[0], seen, rand.New(rand.NewPCG(seed, 0))), int(number(t, "CRASH_FAULTS", shortFaults)))
+	only := int(number(t, "CRASH_ONLY", 0))
+	t.Logf("%d points, %d faults", len(seen.points()), len(faults))
+	var mu sync.Mutex
+	next := 0
+	take := func() int {
+		mu.Lock()
+		defer mu.Unlock()
+		for next++; only > 0 && next != only && next <= len(faults); {
+			next++
+		}
+		return next
+	}
+	for _, l := range lanes {
+		t.Run(fmt.Sprint("lane ", l.seed>>32), func(t *testing.T) {
+			t.Parallel()
+			l.t = t
+			for n := take(); n <= len(faults); n = take() {
+				l.suffer(n, faults[n-1], name, rand.New(rand.NewPCG(seed, uint64(n))), result)
+			}
+			out, code := l.starter("audit", "verify", "customers")
+			require.Zero(t, code, out)
+		})
+	}
+}
+
+// suffer strikes once, and counts.
+func (l *lane) suffer(n int, f fault, target string, r *rand.Rand, result *table) {
+	l.t.Helper()
+	began := time.Now()
+	l.t.Logf("fault %d: %s", n, f)
+	job := f.scenario.begin(l, func() {
+		if f.arm != nil {
+			f.arm(l)
+		}
+	})
+	f.strike(l, r, job)
+	l.await(job, nil)
+	l.drain()
+	got := l.count()
+	result.add(target, f.kind, got, time.Since(began))
+	l.t.Logf("fault %d: healed in %v; %d records: %d in the table, %d in quarantine, %d held", n,
+		time.Since(began).Round(time.Millisecond), got.Topic, got.Table, got.Quarantine, got.Held)
 }
 
 // Two runs over the same batch: one gets it in, the other changes nothing.
@@ -78,16 +133,4 @@ func TestOfTwoRunsAtOnceOneIsSuperseded(t *testing.T) {
 		require.Equal(t, int64(round+1)*20_000, account.Table)
 	}
 	require.Positive(t, superseded, "no two runs ever met: the test shows nothing")
-}
-
-// Temporal's own server is killed in mid-run and started again on its file.
-func TestAKilledTemporalServerLosesNoRun(t *testing.T) {
-	s := start(t, "")
-	s.produce(t, "healthy", 50_000)
-	run := s.begin()
-	require.NoError(t, s.temporal.Kill())
-	require.NoError(t, s.temporal.Restart(t.Context()))
-	report := s.end(run)
-	require.Equal(t, pipeline.Succeeded, report.Outcome)
-	require.Equal(t, int64(50_000), s.verify().Table)
 }

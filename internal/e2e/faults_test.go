@@ -126,7 +126,7 @@ func TestARunWithoutAWorkerSaysWhyNothingHappens(t *testing.T) {
 	s.env = append(s.env, "TEMPORAL_TASK_QUEUE=nobody")
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	cmd := exec.CommandContext(ctx, filepath.Join(bin, "starter"), "run", "customers")
+	cmd := exec.CommandContext(ctx, filepath.Join(s.bin, "starter"), "run", "customers")
 	cmd.Dir, cmd.Env = s.dir, append(os.Environ(), s.env...)
 	out, err := cmd.StderrPipe()
 	require.NoError(t, err)

@@ -13,12 +13,14 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -42,9 +44,14 @@ const (
 	limit     = 2 * time.Minute // for one thing to happen
 )
 
-var bin string // folder of worker and starter
+var bin string // folder of the programs as they are delivered
 
-func TestMain(m *testing.M) { os.Exit(build(m)) }
+func TestMain(m *testing.M) {
+	if os.Getenv(envBroker) != "" {
+		os.Exit(serveBroker())
+	}
+	os.Exit(build(m))
+}
 
 func build(m *testing.M) int {
 	dir, err := os.MkdirTemp("", "adp-e2e-")
@@ -66,6 +73,7 @@ func build(m *testing.M) int {
 type stack struct {
 	t        *testing.T
 	dir      string
+	bin      string // folder of worker and starter
 	env      []string
 	brokers  string
 	kafka    *fakekafka.Broker // nil with a real broker
@@ -78,7 +86,7 @@ type stack struct {
 // start runs Temporal and the worker. Without brokers, an embedded one too.
 func start(t *testing.T, brokers string) *stack {
 	t.Helper()
-	s := &stack{t: t, dir: t.TempDir(), brokers: brokers}
+	s := &stack{t: t, dir: t.TempDir(), bin: bin, brokers: brokers}
 	if brokers == "" {
 		s.kafka = startBroker(t, 0, filepath.Join(s.dir, "data", "kafka"))
 		s.brokers = s.kafka.Address()
@@ -103,13 +111,24 @@ func startBroker(t *testing.T, port int, dir string) *fakekafka.Broker {
 	return b
 }
 
+// freePort is a port that nobody listens on, and that is given once. It lies
+// below those that the system gives to whoever asks for any: a server that is
+// down for a while must find its port free again.
 func freePort(t *testing.T) int {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	defer func() { require.NoError(t, l.Close()) }()
-	return l.Addr().(*net.TCPAddr).Port
+	for {
+		port := 16_000 + rand.IntN(16_000)
+		if _, given := givenPorts.LoadOrStore(port, true); given {
+			continue
+		}
+		if l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port)); err == nil {
+			require.NoError(t, l.Close())
+			return port
+		}
+	}
 }
+
+var givenPorts sync.Map
 
 // declare copies the customers pipeline into the test's folder, changed.
 func (s *stack) declare(change func(string) string) {
@@ -158,7 +177,7 @@ func (s *stack) temporalConfig() config.Temporal {
 func (s *stack) startWorker() {
 	s.t.Helper()
 	w, err := devstack.StartProcess(devstack.Spec{
-		Name: "worker", Path: filepath.Join(bin, "worker"), Dir: s.dir, Env: s.env, Log: filepath.Join(s.dir, "worker.log"),
+		Name: "worker", Path: filepath.Join(s.bin, "worker"), Dir: s.dir, Env: s.env, Log: filepath.Join(s.dir, "worker.log"),
 	})
 	require.NoError(s.t, err)
 	s.worker = w
@@ -181,7 +200,7 @@ func (s *stack) starter(args ...string) (string, int) {
 	s.t.Helper()
 	ctx, cancel := context.WithTimeout(s.t.Context(), limit)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, filepath.Join(bin, "starter"), args...)
+	cmd := exec.CommandContext(ctx, filepath.Join(s.bin, "starter"), args...)
 	cmd.Dir, cmd.Env = s.dir, append(os.Environ(), s.env...)
 	var out, errOut bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errOut

@@ -19,6 +19,9 @@ import (
 type Config struct {
 	Port int    // on 127.0.0.1; 0 picks a free one
 	Dir  string // keeps data over restarts and kills of the process; empty keeps it in memory
+	// Advertise is the host:port that clients are told to use, such as a
+	// proxy's; empty is where the broker listens.
+	Advertise string
 }
 
 // Broker is a running broker.
@@ -40,6 +43,12 @@ func Start(c Config) (*Broker, error) {
 	if c.Dir != "" {
 		opts = append(opts, kfake.DataDir(c.Dir))
 	}
+	if c.Advertise != "" {
+		opts = append(opts, kfake.ListenFn(func(network, address string) (net.Listener, error) {
+			l, err := net.Listen(network, address)
+			return advertised{l, c.Advertise}, err
+		}))
+	}
 	cluster, err := kfake.NewCluster(opts...)
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
@@ -51,7 +60,21 @@ func Start(c Config) (*Broker, error) {
 	return &Broker{Cluster: cluster, address: cluster.ListenAddrs()[0]}, nil
 }
 
-// Address is the broker's host:port.
+// advertised is a listener under another address: the broker tells clients its
+// listener's.
+type advertised struct {
+	net.Listener
+	address string
+}
+
+func (a advertised) Addr() net.Addr { return addr(a.address) }
+
+type addr string
+
+func (addr) Network() string  { return "tcp" }
+func (a addr) String() string { return string(a) }
+
+// Address is the broker's host:port, as clients are told.
 func (b *Broker) Address() string { return b.address }
 
 // Port is the port of Address, for a restart in the same place.

@@ -56,7 +56,7 @@ type Server struct {
 // skipped, but in CI it fails.
 func Start(t testing.TB) *Server {
 	t.Helper()
-	interpreter := pyenv.Interpreter(t, "fakesnow", requirements)
+	interpreter := Python(t)
 	dir := t.TempDir()
 	s := &Server{Port: freePort(t), KeyFile: filepath.Join(dir, "key.p8"), log: &bytes.Buffer{}, ended: make(chan struct{})}
 	public := s.makeKey(t, dir)
@@ -153,6 +153,12 @@ func (s *Server) makeKey(t testing.TB, dir string) string {
 		}
 	}
 	return path
+}
+
+// Python is an interpreter with fakesnow, and what reads it.
+func Python(t testing.TB) string {
+	t.Helper()
+	return pyenv.Interpreter(t, "fakesnow", requirements)
 }
 
 func asJSON(t testing.TB, key, value string) string {

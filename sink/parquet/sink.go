@@ -28,7 +28,7 @@ type Sink struct {
 	catalog    Catalog // nil: the log is the truth
 	book       ledger.Book
 	now        func() time.Time
-	step       func(point string) // called between the steps of a commit; a test kills its process there
+	step       func(point string) // called between the steps of a commit; tests kill the process there
 
 	mu        sync.Mutex
 	st        *ledger.State // the log as far as it was read; nil before the first look
@@ -57,7 +57,7 @@ func New(cfg Config) (*Sink, error) {
 }
 
 func newSink(name string, table, quarantine store.Store) *Sink {
-	s := &Sink{table: table, quarantine: quarantine, now: time.Now, step: func(string) {}}
+	s := &Sink{table: table, quarantine: quarantine, now: time.Now, step: ledger.Step}
 	s.log = txlog{store: table}
 	s.book = ledger.Book{Table: name, TablePath: table.Location, QuarantinePath: quarantine.Location, Read: s.log.must}
 	return s

@@ -24,7 +24,7 @@ type Sink struct {
 	db   *sql.DB
 	book ledger.Book
 	now  func() time.Time
-	step func(point string) // called between the steps of a commit; a test kills its process there
+	step func(point string) // called between the steps of a commit; tests kill the process there
 
 	// keepStage leaves files in the stage: a server for tests may know no REMOVE.
 	keepStage bool
@@ -51,7 +51,7 @@ func New(cfg Config) (*Sink, error) {
 }
 
 func newSink(cfg Config, db *sql.DB) *Sink {
-	s := &Sink{cfg: cfg, db: db, now: time.Now, step: func(string) {}}
+	s := &Sink{cfg: cfg, db: db, now: time.Now, step: ledger.Step}
 	s.table, s.held, s.rejects = cfg.name(cfg.Table), cfg.name(cfg.Table+"_held"), cfg.name(cfg.Table+"_quarantine")
 	s.log, s.fence = cfg.name(cfg.Table+"_ledger"), cfg.name(cfg.Table+"_state")
 	s.book = ledger.Book{Table: s.table, Read: s.record}
