@@ -293,4 +293,3 @@ func (l *lane) logEnd() int64 {
 	require.NoError(l.t, err)
 	return info.Size()
 }
-

@@ -20,11 +20,13 @@ type fault struct {
 	kind     string // row of the table
 	what     string
 	scenario scenario
-	arm      func(l *lane)                                      // before the work begins; may be nil
+	arm      func(l *lane)                                       // before the work begins; may be nil
 	strike   func(l *lane, r *rand.Rand, job client.WorkflowRun) // leaves everything healed
 }
 
-func (f fault) String() string { return fmt.Sprintf("%s (%s) during %s", f.kind, f.what, f.scenario.name) }
+func (f fault) String() string {
+	return fmt.Sprintf("%s (%s) during %s", f.kind, f.what, f.scenario.name)
+}
 
 // The kinds of faults.
 const (

@@ -60,7 +60,7 @@ func (s Step) Do(ctx context.Context, to sink.Sink) error {
 
 // Run runs the suite. fresh makes a new, empty table for each test.
 func Run(t *testing.T, fresh func(t *testing.T) Harness) {
-	for _, tests := range []map[string]func(*suite){loadTests, quarantineTests, expiryTests, validationTests, crashTests} {
+	for _, tests := range []map[string]func(*suite){loadTests, quarantineTests, expiryTests, validationTests, crashTests, historyTests} {
 		for _, name := range slices.Sorted(maps.Keys(tests)) {
 			t.Run(name, func(t *testing.T) {
 				s := &suite{T: t, h: fresh(t), dir: t.TempDir()}
