@@ -20,6 +20,13 @@ var readers = []string{"duckdb==1.5.4", "pyarrow==24.0.0", "pandas==3.0.1"}
 // python gives an interpreter with the readers, made once in the cache folder.
 func python(t *testing.T) string {
 	t.Helper()
+	return interpreter(t, "readers", "duckdb, pyarrow, pandas", readers)
+}
+
+// interpreter makes a Python environment of this name, unless there is one from
+// which these modules can be imported.
+func interpreter(t *testing.T, name, imports string, packages []string) string {
+	t.Helper()
 	missing := func(why string) {
 		if os.Getenv("CI") == "true" {
 			t.Fatal(why)
@@ -32,19 +39,19 @@ func python(t *testing.T) string {
 	}
 	cache, err := devstack.DefaultBinDir()
 	require.NoError(t, err)
-	venv := filepath.Join(filepath.Dir(cache), "readers")
-	interpreter := filepath.Join(venv, "bin", "python")
-	if exec.Command(interpreter, "-c", "import duckdb, pyarrow, pandas").Run() == nil {
-		return interpreter
+	venv := filepath.Join(filepath.Dir(cache), name)
+	program := filepath.Join(venv, "bin", "python")
+	if exec.Command(program, "-c", "import "+imports).Run() == nil {
+		return program
 	}
 	if out, err := exec.Command(base, "-m", "venv", venv).CombinedOutput(); err != nil {
 		missing("a Python environment can't be made: " + string(out))
 	}
-	args := append([]string{"-m", "pip", "install", "--quiet", "--disable-pip-version-check"}, readers...)
-	if out, err := exec.Command(interpreter, args...).CombinedOutput(); err != nil {
+	args := append([]string{"-m", "pip", "install", "--quiet", "--disable-pip-version-check"}, packages...)
+	if out, err := exec.Command(program, args...).CombinedOutput(); err != nil {
 		missing("the readers can't be installed: " + string(out))
 	}
-	return interpreter
+	return program
 }
 
 const readTable = `
@@ -62,13 +69,13 @@ print(json.dumps({"duckdb": rows, "ids": ids, "places": places, "late": int(late
 
 // pandas, DuckDB and Arrow read the folders as they are.
 func TestOtherToolsReadTheTable(t *testing.T) {
-	interpreter := python(t)
+	program := python(t)
 	s := start(t, "")
 	s.produce(t, "late-minor", 10_000)
 	require.Equal(t, int64(10_000), s.run().Records.Loaded)
 	s.produce(t, "malformed", 10_000)
 	require.Equal(t, int64(9_900), s.run().Records.Loaded)
-	cmd := exec.Command(interpreter, "-c", readTable,
+	cmd := exec.Command(program, "-c", readTable,
 		filepath.Join(s.dir, "data", "out", "parquet", "customers"), filepath.Join(s.dir, "data", "quarantine", "customers"))
 	out, err := cmd.Output()
 	if err != nil {

@@ -46,7 +46,7 @@ var scenarios = []scenario{
 	running("malformed records", false, func(c *generator.Config) { c.MalformedShare = 0.01 }),
 	running("localized failures", false, func(c *generator.Config) { c.BadCountry, c.BadCountryShare = "BR", 0.40 }),
 	running("late arrivals", false, func(c *generator.Config) { c.LateShare = 0.08 }),
-	running("type drift", true, func(c *generator.Config) { c.AgeStringShare = 0.30 }),
+	running("type drift", true, func(c *generator.Config) { c.TypeShare = 0.30 }),
 	running("a held batch", true, func(c *generator.Config) { c.BadShare = 0.09 }),
 	newField,
 	{name: "an answer", escalates: false, begin: answer},
@@ -85,7 +85,7 @@ func answer(l *lane, arm func()) client.WorkflowRun {
 
 // replay mends quarantined records with a mapping.
 func replay(l *lane, arm func()) client.WorkflowRun {
-	drifted := l.undisturbed(func(c *generator.Config) { c.AgeStringShare = 0.30 })
+	drifted := l.undisturbed(func(c *generator.Config) { c.TypeShare = 0.30 })
 	require.Equal(l.t, pipeline.Remediated, drifted.Outcome)
 	arm()
 	run, err := l.client.ExecuteWorkflow(l.t.Context(), client.StartWorkflowOptions{

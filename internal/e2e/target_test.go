@@ -57,7 +57,8 @@ var inFolder = counterpart{
 var targets = map[string]target{
 	"parquet":    {python: python, start: func(*testing.T) counterpart { return inFolder }},
 	"parquet-s3": {tags: "cloud", python: python, start: inBucket},
-	"snowflake":  {python: func(t *testing.T) string { return fakesnow.Python(t) }, start: inSnowflake, lanes: 2},
+	"iceberg":    {python: pyiceberg, start: func(*testing.T) counterpart { return inIceberg }},
+	"snowflake":  {python: withFakesnow, start: inSnowflake, lanes: 2},
 	"apache-kafka": {
 		python: python, start: func(*testing.T) counterpart { return inFolder }, lanes: 1,
 		broker: func(t *testing.T) (broker, string) {
@@ -65,6 +66,25 @@ var targets = map[string]target{
 			return b, b.Address
 		},
 	},
+}
+
+// inIceberg is an Iceberg table in a folder, its catalog in SQLite.
+var inIceberg = counterpart{
+	env: func(_, data string) []string {
+		return []string{"SINK_MODE=ICEBERG", "ICEBERG_WAREHOUSE=" + filepath.Join(data, "out")}
+	},
+	where: func(data string) map[string]any {
+		return map[string]any{
+			"kind": "iceberg", "table": filepath.Join(data, "out"), "catalog": filepath.Join(data, "out", "catalog.db"), "catalog_name": "adp",
+			"quarantine": filepath.Join(data, "quarantine", "customers-iceberg"),
+		}
+	},
+}
+
+func pyiceberg(t *testing.T) string {
+	t.Helper()
+	return interpreter(t, "readers-iceberg", "duckdb, pyarrow, pyiceberg.catalog.sql",
+		[]string{"duckdb==1.5.4", "pyarrow==24.0.0", "pyiceberg[sql-sqlite]==0.12.0"})
 }
 
 // inBucket is a table in object storage, on a server of the lane's own.
@@ -80,9 +100,14 @@ func inBucket(t *testing.T) counterpart {
 			return append(env, pairs(fakes3.Env())...)
 		},
 		where: func(string) map[string]any {
-			return map[string]any{"kind": "folder", "endpoint": host, "table": "lake/out/customers", "quarantine": "lake/out/_quarantine/customers"}
+			return map[string]any{"kind": "bucket", "endpoint": host, "table": "lake/out/customers", "quarantine": "lake/out/_quarantine/customers"}
 		},
 	}
+}
+
+func withFakesnow(t *testing.T) string {
+	t.Helper()
+	return fakesnow.Python(t)
 }
 
 // inSnowflake is a table in a fakesnow of the lane's own.

@@ -10,11 +10,15 @@ was appended since; each is answered by one line, the account.
 import base64
 import datetime
 import json
+import os
 import sys
+import urllib.parse
+import urllib.request
+import xml.etree.ElementTree
 
 import duckdb
 import pyarrow as pa
-import pyarrow.dataset as ds
+import pyarrow.parquet as pq
 
 COLUMNS = {
     "id": "VARCHAR", "customer_id": "BIGINT", "name": "VARCHAR", "email": "VARCHAR", "country": "VARCHAR", "plan": "VARCHAR",
@@ -28,36 +32,70 @@ def micros(t):
 
 
 class Folder:
-    """Parquet files in a folder, or in a bucket."""
+    """Parquet files in a folder."""
 
     def __init__(self, where):
-        self.where, self.fs = where, None
-        if "endpoint" in where:
-            from pyarrow import fs
-            self.fs = fs.S3FileSystem(access_key="test", secret_key="test", region="us-east-1",
-                                      endpoint_override=where["endpoint"], scheme="http")
+        self.where = where
 
     def files(self, folder):
-        try:
-            return ds.dataset(folder, format="parquet", filesystem=self.fs).files
-        except FileNotFoundError:
-            return []
+        for at, folders, names in os.walk(folder):
+            folders[:] = [f for f in folders if not f.startswith(("_", "."))]
+            yield from (os.path.join(at, n) for n in names if n.endswith(".parquet"))
 
-    def table(self, files, columns=None):
-        if not files:
-            return None
-        schema = ds.dataset(files, format="parquet", filesystem=self.fs).schema
-        # A file may lack columns that later ones have.
-        parts = [ds.dataset(f, format="parquet", filesystem=self.fs).schema for f in files]
-        schema = pa.unify_schemas([schema, *parts])
-        return ds.dataset(files, schema=schema, format="parquet", filesystem=self.fs).to_table(columns=columns)
+    def open(self, name):
+        return pq.ParquetFile(name)
 
     def read(self):
-        rejects, held = [], []
-        for f in self.files(self.where["quarantine"]):
-            names = ds.dataset(f, format="parquet", filesystem=self.fs).schema.names
-            (rejects if "_raw" in names else held).append(f)
-        return self.table(self.files(self.where["table"])), self.table(held), self.table(rejects, ["_partition", "_offset", "_raw"])
+        table = [self.open(f).read() for f in self.files(self.where["table"])]
+        outside = [self.open(f).read() for f in self.files(self.where["quarantine"])]
+        return (joined(table), joined([t for t in outside if "_raw" not in t.column_names]),
+                joined([t.select(["_partition", "_offset", "_raw"]) for t in outside if "_raw" in t.column_names]))
+
+
+def joined(tables):
+    """One table of many, of which early ones lack columns that later ones have."""
+    return pa.concat_tables(tables, promote_options="default") if tables else None
+
+
+class Bucket(Folder):
+    """Parquet files in a bucket, by S3's protocol."""
+
+    def get(self, path):
+        with urllib.request.urlopen(f"http://{self.where['endpoint']}/{path}") as answer:
+            return answer.read()
+
+    def files(self, folder):
+        bucket, _, prefix = folder.partition("/")
+        after = ""
+        while True:
+            query = urllib.parse.urlencode({"list-type": 2, "prefix": prefix + "/", "start-after": after})
+            listing = xml.etree.ElementTree.fromstring(self.get(f"{bucket}?{query}"))
+            keys = [e.text for e in listing.iter() if e.tag.endswith("}Key") or e.tag == "Key"]
+            for key in keys:
+                hidden = any(part.startswith(("_", ".")) for part in key[len(prefix) + 1:].split("/"))
+                if key.endswith(".parquet") and not hidden:
+                    yield f"{bucket}/{key}"
+            if not keys:
+                return
+            after = keys[-1]
+
+    def open(self, name):
+        return pq.ParquetFile(pa.BufferReader(self.get(urllib.parse.quote(name))))
+
+
+class Iceberg(Folder):
+    """An Iceberg table by pyiceberg, with its quarantine in a folder."""
+
+    def read(self):
+        from pyiceberg.catalog.sql import SqlCatalog
+        from pyiceberg.exceptions import NoSuchTableError
+        catalog = SqlCatalog(self.where["catalog_name"], uri="sqlite:///" + self.where["catalog"], warehouse="file://" + self.where["table"])
+        try:
+            table = catalog.load_table("default.customers").scan().to_arrow()
+        except NoSuchTableError:
+            table = None
+        catalog.close()
+        return (table, *super().read()[1:])
 
 
 class Snowflake:
@@ -86,7 +124,7 @@ class Snowflake:
         return self.rows(self.name), self.rows(self.name + "_HELD"), self.rows(self.name + "_QUARANTINE", '"_PARTITION", "_OFFSET", "_RAW"')
 
 
-READERS = {"folder": Folder, "snowflake": Snowflake}
+READERS = {"folder": Folder, "bucket": Bucket, "iceberg": Iceberg, "snowflake": Snowflake}
 
 
 class Account:
