@@ -42,10 +42,10 @@ type Dataset struct {
 	Source       source.Source
 	Engine       batch.Engine
 	Sink         sink.Sink
-	Upkeep       sink.MaintainOptions // of a sink that wants it
-	Staging      string               // folder of staged batches
-	Reports      string               // folder of run reports and the decision log
+	Staging      string // folder of staged batches
+	Reports      string // folder of run reports and the decision log
 	Retention    Retention
+	Upkeep       sink.MaintainOptions // but for OrphanAge, which follows from Retention
 }
 
 // Retention says for how long what is no longer needed is kept; 0 is for ever.

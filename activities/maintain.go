@@ -118,8 +118,7 @@ func (s *Set) expire(ctx context.Context, d *Dataset, c *pipeline.Cleaned, e sin
 	return nil
 }
 
-// CleanSink removes files that no commit names: what crashed loads left. A table
-// that wants more upkeep gets it.
+// CleanSink removes files that no commit names: what crashed loads left.
 func (s *Set) CleanSink(ctx context.Context, req pipeline.MaintenanceRequest) (pipeline.Cleaned, error) {
 	return s.clean(ctx, req, "sink", "files", func(ctx context.Context, d *Dataset, c *pipeline.Cleaned) error {
 		if d.Retention.Staging == 0 {
@@ -127,20 +126,29 @@ func (s *Set) CleanSink(ctx context.Context, req pipeline.MaintenanceRequest) (p
 		}
 		gone, err := d.Sink.Cleanup(ctx, d.crashed())
 		c.Removed = int64(len(gone))
-		if m, ok := d.Sink.(sink.Maintainer); ok && err == nil {
-			err = upkeep(ctx, d, m, c)
-		}
 		return err
 	})
 }
 
-func upkeep(ctx context.Context, d *Dataset, m sink.Maintainer, c *pipeline.Cleaned) error {
-	o := d.Upkeep
-	o.OrphanAge = d.crashed()
-	r, err := m.Maintain(ctx, o)
-	c.Removed, c.Bytes = c.Removed+int64(r.OrphanFiles), c.Bytes+r.OrphanBytes
-	c.Detail = fmt.Sprintf("%d snapshots expired, %d data files put together into %d, %d steps left to the next time", r.ExpiredSnapshots, r.CompactedFiles, r.CompactedInto, r.LostRaces)
-	return err
+// MaintainSink does the upkeep of a table that wants any: one of snapshots
+// grows with every load.
+func (s *Set) MaintainSink(ctx context.Context, req pipeline.MaintenanceRequest) (pipeline.Cleaned, error) {
+	return s.clean(ctx, req, "table", "files", func(ctx context.Context, d *Dataset, c *pipeline.Cleaned) error {
+		m, ok := d.Sink.(sink.Maintainer)
+		if !ok {
+			c.Detail = "this kind of table needs no upkeep"
+			return nil
+		}
+		options := d.Upkeep
+		if d.Retention.Staging > 0 {
+			options.OrphanAge = d.crashed()
+		}
+		r, err := m.Maintain(ctx, options)
+		c.Removed, c.Bytes = int64(r.OrphanFiles), r.OrphanBytes
+		c.Detail = fmt.Sprintf("%d snapshots expired, %d files compacted into %d, %d steps left to the next time: a load came first",
+			r.ExpiredSnapshots, r.CompactedFiles, r.CompactedInto, r.LostRaces)
+		return err
+	})
 }
 
 func keepAll(c *pipeline.Cleaned, setting string) error {

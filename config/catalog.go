@@ -118,11 +118,7 @@ func (c Config) wire(d *Declaration) (*activities.Dataset, error) {
 		MaxRecords: d.Batch.MaxRecords, ShardRecords: d.Engine.ShardRecords,
 		Limits: d.Retry.limits(), Policy: d.Policy, Proposer: agent.Rules{},
 		Source: src, Engine: batch.New(d.Engine), Sink: snk,
-		Upkeep: sink.MaintainOptions{
-			ExpireAfter: d.Sink.Iceberg.ExpireAfter, KeepSnapshots: d.Sink.Iceberg.KeepSnapshots,
-			CompactBelowBytes: d.Sink.Iceberg.CompactBelow, TargetBytes: d.Sink.Iceberg.TargetBytes,
-		},
-		Staging: c.staging(d.Name), Reports: c.Reports(d.Name), Retention: d.Retention.wire(),
+		Staging: c.staging(d.Name), Reports: c.Reports(d.Name), Retention: d.Retention.wire(), Upkeep: d.Maintenance.upkeep(),
 	}, nil
 }
 

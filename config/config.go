@@ -54,8 +54,8 @@ type Pipeline struct {
 	Retry    Retry        `yaml:"retry"`
 	Schedule Schedule     `yaml:"schedule"`
 
-	Retention   Retention `yaml:"retention"`
-	Maintenance Schedule  `yaml:"maintenance"` // of the clean-up that retention asks for; default every 24h
+	Retention   Retention   `yaml:"retention"`
+	Maintenance Maintenance `yaml:"maintenance"`
 
 	File string     `yaml:"-"` // where it was read from
 	root *yaml.Node // the file, for line numbers
@@ -153,10 +153,7 @@ func defaults(c Config, name string) Pipeline {
 		Policy: agent.DefaultPolicy(),
 		Sink: Sink{
 			Mode: "parquet", Parquet: parquet.Config{Dir: filepath.Join(c.DataDir, "out", "parquet"), Table: name},
-			Iceberg: iceberg.Config{
-				Warehouse: filepath.Join(c.DataDir, "out", "iceberg"), Table: name,
-				ExpireAfter: 120 * time.Hour, KeepSnapshots: 10, CompactBelow: 32 << 20, TargetBytes: 128 << 20,
-			},
+			Iceberg:   iceberg.Config{Warehouse: filepath.Join(c.DataDir, "out", "iceberg"), Table: name},
 			Snowflake: snowflake.Config{Table: snowflakeTable(name)},
 		},
 		Retry: Retry{
@@ -164,8 +161,10 @@ func defaults(c Config, name string) Pipeline {
 		},
 		Schedule: Schedule{Every: 5 * time.Minute},
 
-		Retention:   Retention{Staging: Age(day), Reports: Age(90 * day), History: Age(90 * day)},
-		Maintenance: Schedule{Every: day},
+		Retention: Retention{Staging: Age(day), Reports: Age(90 * day), History: Age(90 * day)},
+		Maintenance: Maintenance{
+			Schedule: Schedule{Every: day}, ExpireAfter: Age(7 * day), KeepSnapshots: 20, CompactBelowBytes: 32 << 20, TargetBytes: 256 << 20,
+		},
 	}
 }
 
@@ -202,7 +201,7 @@ func (p *Pipeline) settle(c Config) {
 func (p *Pipeline) Validate() error {
 	errs := []error{
 		p.Source.Validate(), p.Engine.Validate(), p.Policy.Validate(), p.validateSink(), p.validateRetry(),
-		p.Schedule.validate("schedule"), p.Maintenance.validate("maintenance"), p.Retention.Validate(),
+		p.Schedule.validate("schedule"), p.Maintenance.Validate(), p.Retention.Validate(),
 	}
 	missing := func(key, v string) {
 		if v == "" {

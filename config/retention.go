@@ -10,6 +10,7 @@ import (
 
 	"github.com/autonomous-data-pipeline/adp/activities"
 	"github.com/autonomous-data-pipeline/adp/pipeline"
+	"github.com/autonomous-data-pipeline/adp/sink"
 )
 
 // Retention says for how long what is no longer needed is kept. 0 keeps it for
@@ -20,6 +21,39 @@ type Retention struct {
 	Quarantine Age `yaml:"quarantine"` // discarded records, since they were discarded; default 0
 	Reports    Age `yaml:"reports"`    // a run's folder with its report and results; default 90d
 	History    Age `yaml:"history"`    // runs, decisions and resolved incidents in the operations store; default 90d
+}
+
+// Maintenance says when maintenance starts by itself, and what upkeep a table
+// gets that is made of snapshots (Iceberg).
+type Maintenance struct {
+	Schedule          `yaml:",inline"`
+	ExpireAfter       Age   `yaml:"expire_after"`        // snapshots older than this go; default 7d, 0 keeps them
+	KeepSnapshots     int   `yaml:"keep_snapshots"`      // so many of the newest stay; default 20
+	CompactBelowBytes int64 `yaml:"compact_below_bytes"` // data files below this are put together; default 32 MiB, 0 leaves them
+	TargetBytes       int64 `yaml:"target_bytes"`        // into files of about this size; default 256 MiB
+}
+
+// Validate reports every problem at once.
+func (m Maintenance) Validate() error {
+	errs := []error{m.validate("maintenance")}
+	bad := func(wrong bool, key, format string, args ...any) {
+		if wrong {
+			errs = append(errs, pipeline.Misconfiguredf("maintenance."+key, format, args...))
+		}
+	}
+	bad(m.ExpireAfter < 0, "expire_after", "%v is negative; 0 keeps all snapshots", m.ExpireAfter)
+	bad(m.KeepSnapshots < 1, "keep_snapshots", "%d is below 1: the newest snapshot is the table", m.KeepSnapshots)
+	bad(m.CompactBelowBytes < 0, "compact_below_bytes", "%d is negative; 0 leaves files as they are", m.CompactBelowBytes)
+	bad(m.CompactBelowBytes > 0 && m.TargetBytes <= m.CompactBelowBytes, "target_bytes", "%d isn't above maintenance.compact_below_bytes, %d", m.TargetBytes, m.CompactBelowBytes)
+	return errors.Join(errs...)
+}
+
+// upkeep is what the sink is asked for.
+func (m Maintenance) upkeep() sink.MaintainOptions {
+	return sink.MaintainOptions{
+		ExpireAfter: time.Duration(m.ExpireAfter), KeepSnapshots: m.KeepSnapshots,
+		CompactBelowBytes: m.CompactBelowBytes, TargetBytes: m.TargetBytes,
+	}
 }
 
 // Age is a duration that may count days: "90d", "1d12h", "36h".

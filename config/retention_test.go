@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/autonomous-data-pipeline/adp/activities"
+	"github.com/autonomous-data-pipeline/adp/sink"
 )
 
 func TestAgesCountDays(t *testing.T) {
@@ -57,7 +58,8 @@ func TestRetentionHasDefaultsAndRefusesNonsense(t *testing.T) {
 	d, err := project(t, same).Declare("customers", env())
 	require.NoError(t, err)
 	require.Equal(t, activities.Retention{Staging: day, Reports: 90 * day, History: 90 * day}, d.Retention.wire())
-	require.Equal(t, Schedule{Every: day}, d.Maintenance)
+	require.Equal(t, day, d.Maintenance.Every)
+	require.Equal(t, sink.MaintainOptions{ExpireAfter: 7 * day, KeepSnapshots: 20, CompactBelowBytes: 32 << 20, TargetBytes: 256 << 20}, d.Maintenance.upkeep())
 
 	add := func(text string) func(string) string { return func(s string) string { return s + "\n" + text } }
 	tests := map[string]struct {
@@ -69,6 +71,10 @@ func TestRetentionHasDefaultsAndRefusesNonsense(t *testing.T) {
 		"an unknown key":        {"retention: {tables: 1d}", []string{"tables"}},
 		"maintenance at no time": {
 			"maintenance: {every: 0s}", []string{"maintenance.every"},
+		},
+		"upkeep that can't be": {
+			"maintenance: {keep_snapshots: 0, target_bytes: 1000, expire_after: -1h}",
+			[]string{"maintenance.keep_snapshots", "maintenance.target_bytes", "maintenance.expire_after"},
 		},
 	}
 	t.Chdir("config") // project went up

@@ -97,7 +97,7 @@ func environment(t *testing.T, f *fake) *testsuite.TestWorkflowEnvironment {
 
 func (f *fake) activities() map[string]any {
 	all := f.ofRuns()
-	for _, s := range []stub[pipeline.MaintenanceRequest, pipeline.Cleaned]{cleanStaging, cleanReports, cleanHistory, expireQuarantine, cleanSink} {
+	for _, s := range []stub[pipeline.MaintenanceRequest, pipeline.Cleaned]{cleanStaging, cleanReports, cleanHistory, expireQuarantine, maintainSink, cleanSink} {
 		all[string(s)] = func(context.Context, pipeline.MaintenanceRequest) (pipeline.Cleaned, error) {
 			f.saw(string(s))
 			if f.cleaned != nil {

@@ -24,7 +24,8 @@ func MaintenanceWorkflowID(name string) string { return "maintenance/" + name + 
 // maintenanceLimits are the limits of one step.
 var maintenanceLimits = pipeline.Limits{Attempts: 5, BackoffMs: 1000, ShardTimeoutS: 3600, HeartbeatS: 30}
 
-// Maintenance removes what a pipeline's retention lets go. A step that can't be
+// Maintenance removes what a pipeline's retention lets go, and does the upkeep
+// of its table. A step that can't be
 // done doesn't stop the others.
 func Maintenance(ctx workflow.Context, req pipeline.MaintenanceRequest) (pipeline.MaintenanceReport, error) {
 	if req.Pipeline == "" {
@@ -40,7 +41,8 @@ func Maintenance(ctx workflow.Context, req pipeline.MaintenanceRequest) (pipelin
 		name string
 		stub stub[pipeline.MaintenanceRequest, pipeline.Cleaned]
 	}{
-		{"staging", cleanStaging}, {"reports", cleanReports}, {"history", cleanHistory}, {"quarantine", expireQuarantine}, {"sink", cleanSink},
+		{"staging", cleanStaging}, {"reports", cleanReports}, {"history", cleanHistory}, {"quarantine", expireQuarantine},
+		{"table", maintainSink}, {"sink", cleanSink},
 	}
 	var failed []string
 	for _, s := range steps {

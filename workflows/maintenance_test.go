@@ -16,7 +16,7 @@ func TestMaintenanceDoesEveryStepAndReportsIt(t *testing.T) {
 	require.NoError(t, env.GetWorkflowError())
 	var r pipeline.MaintenanceReport
 	require.NoError(t, env.GetWorkflowResult(&r))
-	require.Equal(t, []string{"CleanStaging", "CleanReports", "CleanHistory", "ExpireQuarantine", "CleanSink"}, f.calls)
+	require.Equal(t, []string{"CleanStaging", "CleanReports", "CleanHistory", "ExpireQuarantine", "MaintainSink", "CleanSink"}, f.calls)
 	require.Len(t, r.Steps, len(f.calls))
 	require.Equal(t, "CleanStaging: removed 3 folders, 4096 bytes", r.Steps[0].String())
 	require.False(t, r.FinishedAt.Before(r.StartedAt))
@@ -31,7 +31,7 @@ func TestAStepThatFailsStopsNoOtherAndFailsTheWorkflow(t *testing.T) {
 	require.Equal(t, MaintenanceFailed, app.Type())
 	var r pipeline.MaintenanceReport
 	require.NoError(t, app.Details(&r))
-	require.Len(t, r.Steps, 5)
+	require.Len(t, r.Steps, 6)
 	require.Equal(t, "reports: not done: no access", r.Steps[1].String())
 	require.Equal(t, 1, f.count("CleanSink"))
 }

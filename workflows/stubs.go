@@ -38,7 +38,7 @@ func Stubs() []string {
 		string(planBatch), string(processShard), string(evaluate), string(decide), string(evolveSchema),
 		string(load), string(validate), string(rollback), string(openIncident), string(updateIncident),
 		string(schedule), string(report), string(notify), string(audit), string(settle),
-		string(cleanStaging), string(cleanReports), string(cleanHistory), string(expireQuarantine), string(cleanSink),
+		string(cleanStaging), string(cleanReports), string(cleanHistory), string(expireQuarantine), string(maintainSink), string(cleanSink),
 	}
 }
 
@@ -63,6 +63,7 @@ const (
 	cleanReports     stub[pipeline.MaintenanceRequest, pipeline.Cleaned] = "CleanReports"
 	cleanHistory     stub[pipeline.MaintenanceRequest, pipeline.Cleaned] = "CleanHistory"
 	expireQuarantine stub[pipeline.MaintenanceRequest, pipeline.Cleaned] = "ExpireQuarantine"
+	maintainSink     stub[pipeline.MaintenanceRequest, pipeline.Cleaned] = "MaintainSink"
 	cleanSink        stub[pipeline.MaintenanceRequest, pipeline.Cleaned] = "CleanSink"
 )
 

@@ -66,7 +66,7 @@ func TestMaintenanceRunsByScheduleAndAsksTemporalWhichRunsGoOn(t *testing.T) {
 	require.Zero(t, code)
 	var report pipeline.MaintenanceReport
 	s.ask(&report, "maintain", "--pipeline", "customers")
-	require.Len(t, report.Steps, 5)
+	require.Len(t, report.Steps, 6)
 	for _, step := range report.Steps {
 		require.Zero(t, step.Removed, step.Step)
 		require.Empty(t, step.Error, step.Step)

@@ -126,7 +126,7 @@ func (s Schedules) Apply(ctx context.Context, p *config.Pipeline) error {
 	if err != nil {
 		return err
 	}
-	return s.apply(ctx, workflows.MaintenanceScheduleID(p.Name), p.Maintenance, &client.ScheduleWorkflowAction{
+	return s.apply(ctx, workflows.MaintenanceScheduleID(p.Name), p.Maintenance.Schedule, &client.ScheduleWorkflowAction{
 		ID: workflows.MaintenanceWorkflowID(p.Name), Workflow: workflows.Maintenance, TaskQueue: s.TaskQueue,
 		Args: []any{pipeline.MaintenanceRequest{Pipeline: p.Name}},
 	}, enums.SCHEDULE_OVERLAP_POLICY_SKIP)

@@ -9,7 +9,6 @@ import (
 	"net/url"
 	"path/filepath"
 	"regexp"
-	"time"
 
 	"github.com/autonomous-data-pipeline/adp/pipeline"
 	"github.com/autonomous-data-pipeline/adp/sink/store"
@@ -32,12 +31,6 @@ type Config struct {
 	Namespace     string `yaml:"namespace"`       // default "default"
 	Table         string `yaml:"table"`           // default: the pipeline's name
 	QuarantineDir string `yaml:"quarantine_path"` // this pipeline's quarantine and log
-
-	// What maintenance does. Zero leaves a step out.
-	ExpireAfter   time.Duration `yaml:"expire_after"`   // snapshots older than this go, default 120h …
-	KeepSnapshots int           `yaml:"keep_snapshots"` // … but for so many, default 10
-	CompactBelow  int64         `yaml:"compact_below"`  // bytes: smaller data files of a day are put together, default 32 MiB …
-	TargetBytes   int64         `yaml:"target_bytes"`   // … into files of about this size, default 128 MiB
 
 	EventTime string `yaml:"-"` // column by whose day the table is partitioned; empty: it isn't
 
@@ -81,14 +74,6 @@ func (c Config) Validate() error {
 	}
 	if u, err := url.Parse(c.URI); c.URI != "" && (err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "") {
 		errs = append(errs, pipeline.Misconfiguredf(settingURI, "reach the catalog at %q: it must be http:// or https:// with a host", c.URI))
-	}
-	for setting, v := range map[string]int64{
-		"sink.iceberg.expire_after": int64(c.ExpireAfter), "sink.iceberg.keep_snapshots": int64(c.KeepSnapshots),
-		"sink.iceberg.compact_below": c.CompactBelow, "sink.iceberg.target_bytes": c.TargetBytes,
-	} {
-		if v < 0 {
-			errs = append(errs, pipeline.Misconfiguredf(setting, "%d is negative; 0 leaves this out", v))
-		}
 	}
 	if c.Token != "" && c.Credential != "" {
 		errs = append(errs, pipeline.Misconfiguredf("ICEBERG_REST_TOKEN", "log in to the catalog: ICEBERG_REST_TOKEN and ICEBERG_REST_CREDENTIAL are both set; set one"))
