@@ -252,3 +252,28 @@ func TestATableThatWantsUpkeepGetsItBySettings(t *testing.T) {
 		"no orphan is younger than a load may take")
 	require.Equal(t, 5, s.asked.KeepSnapshots)
 }
+
+// Whatever the table, discarded records expire, verify accounts for them, and
+// what maintenance leaves can be loaded into.
+func TestMaintenanceOnEverySink(t *testing.T) {
+	onEverySink(t, func(t *testing.T, w *world) {
+		w.declare("retention: {quarantine: 1d}")
+		w.produce("malformed", 1_000)
+		malformed := w.batch()
+		w.produce("bad-major", 1_000)
+		held := w.batch()
+		w.produce("healthy", 1_000)
+		w.batch()
+		_, err := w.answer("discard", malformed.BatchID, pipeline.Answer{Resolution: pipeline.Discard})
+		require.NoError(t, err)
+		w.after(100 * day)
+		require.Equal(t, int64(10), w.maintain()["quarantine"].Removed)
+		require.Zero(t, w.maintain()["quarantine"].Removed)
+		_, err = w.answer("release", held.BatchID, pipeline.Answer{Resolution: pipeline.Release})
+		require.NoError(t, err)
+		w.produce("healthy", 1_000)
+		w.batch()
+		account := w.verify()
+		require.Equal(t, []int64{3_990, 0, 0, 10}, []int64{account.Table, account.Quarantine, account.Held, account.Removed})
+	})
+}

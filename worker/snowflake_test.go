@@ -15,7 +15,8 @@ func init() {
 	targets["Snowflake"] = func(t *testing.T) map[string]string {
 		env := fakesnow.Start(t).Env()
 		env["SINK_MODE"] = "SNOWFLAKE"
-		env["SNOWFLAKE_TABLE"] = fmt.Sprintf("RAW_CUSTOMERS_%d", tables.Add(1))
+		n := tables.Add(1)
+		env["SNOWFLAKE_TABLE_CUSTOMERS"], env["SNOWFLAKE_TABLE_ORDERS"] = fmt.Sprintf("RAW_CUSTOMERS_%d", n), fmt.Sprintf("RAW_ORDERS_%d", n)
 		return env
 	}
 }
