@@ -73,6 +73,15 @@ test-race: ## The same with the race detector; without a C compiler, which it ne
 test-integration: temporal tctl ## Run all tests, also those that need Temporal, Java and Maven (Apache Kafka) or Python
 	$(GO) test -tags integration,cloud -p 1 -timeout 20m $(TESTFLAGS) $(PKGS)
 
+.PHONY: test-crash
+test-crash: temporal ## Strike the whole pipeline with every fault, on every kind of table, and count (CRASH_TARGET=parquet CRASH_FAULTS=50 CRASH_SEED=1; CRASH_REPORT=docs/reliability.md writes the result there)
+	@set -x; CRASH_TARGET=$${CRASH_TARGET:-all} CRASH_FAULTS=$${CRASH_FAULTS:-0} CRASH_REPORT=$(abspath $(CRASH_REPORT)) \
+		$(GO) test -count=1 -tags integration,cloud -timeout 150m -run TestCrashSuite -v $(TESTFLAGS) ./internal/e2e
+
+.PHONY: test-crash-short
+test-crash-short: temporal ## The part of it that CI runs with the integration tests: 25 faults on a table in a folder
+	$(GO) test -count=1 -tags integration,cloud -timeout 20m -run TestCrashSuite -v $(TESTFLAGS) ./internal/e2e
+
 .PHONY: test-snowflake
 test-snowflake: ## Run the Snowflake sink's tests against fakesnow (needs Python), and against a real account if SNOWFLAKE_ACCOUNT and the rest are set
 	$(GO) test -count=1 -tags integration -timeout 30m $(TESTFLAGS) ./sink/snowflake
@@ -118,6 +127,7 @@ lint: tools ## gofmt, go vet, golangci-lint, workflowcheck and the import rules
 	@unformatted=$$(gofmt -l .); \
 	if [ -n "$$unformatted" ]; then echo "not formatted (make fmt):"; echo "$$unformatted"; exit 1; fi
 	$(GO) vet -tags integration,cloud ./...
+	$(GO) vet -tags crashpoints ./worker ./sink/...
 	$(GO) -C deploy/composetest vet ./...
 	$(TOOLBIN)/golangci-lint run ./...
 	$(TOOLBIN)/workflowcheck -config tools/workflowcheck/config.yml ./workflows/...

@@ -55,6 +55,7 @@ var TheRules = Rules{
 		{"internal/fakekafka", []string{"pipeline"}, "it is a broker, which knows no pipeline"},
 		{"internal/pyenv", []string{"internal/devstack"}, "it is Python for tests, which knows no pipeline"},
 		{"internal/fakesnow", []string{"internal/pyenv"}, "it is a warehouse for tests, which knows no pipeline"},
+		{"internal/crashpoint", nil, "it strikes processes, whatever they do"},
 		{"internal/fakes3", nil, "it is object storage for tests, which knows no pipeline"},
 		{"internal/realkafka", nil, "it is a broker for tests, which knows no pipeline"},
 		{"internal/realpostgres", nil, "it is a database for tests, which knows no pipeline"},

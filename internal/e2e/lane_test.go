@@ -184,11 +184,12 @@ func (l *lane) frozen() bool {
 // wakes the frozen one and lets it end what it had begun.
 func (l *lane) takeOver(job client.WorkflowRun) {
 	l.t.Helper()
-	zombie := l.worker
+	zombie, long := l.worker, time.After(2*attemptLimit)
 	l.startWorker()
 	ctx, cancel := context.WithTimeout(l.t.Context(), 4*attemptLimit)
 	_ = job.Get(ctx, nil) // the zombie wakes whether or not it is done by then
 	cancel()
+	<-long
 	require.NoError(l.t, syscall.Kill(-zombie.PID(), syscall.SIGCONT))
 	require.NoError(l.t, zombie.Stop(30*time.Second))
 }

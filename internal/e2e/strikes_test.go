@@ -82,7 +82,7 @@ func at(point string, nth int) string {
 // moment waits for a random moment of the scenario. The moment is what is
 // tested.
 func (l *lane) moment(r *rand.Rand, sc scenario) {
-	time.Sleep(time.Duration(r.Int64N(int64(l.took[sc.name]) * 5 / 4)))
+	time.Sleep(time.Duration(r.Int64N(int64(l.took[sc.name]))))
 }
 
 func (l *lane) restart() {
