@@ -71,7 +71,7 @@ test-race: ## The same with the race detector; without a C compiler, which it ne
 
 .PHONY: test-integration
 test-integration: temporal tctl ## Run all tests, also those that need Temporal, Java and Maven (Apache Kafka) or Python
-	$(GO) test -tags integration,cloud -p 1 -timeout 20m $(TESTFLAGS) $(PKGS)
+	$(GO) test -tags integration,cloud -p 1 -timeout 40m $(TESTFLAGS) $(PKGS)
 
 .PHONY: test-crash
 test-crash: temporal ## Strike the whole pipeline with every fault, on every kind of table, and count (CRASH_TARGET=parquet CRASH_FAULTS=50 CRASH_SEED=1; CRASH_REPORT=docs/reliability.md writes the result there)

@@ -49,7 +49,7 @@ func (c *chunk) partition() int32 { return c.cols[c.fields].ints32[0] }
 func (c *chunk) place(r source.Record, late bool) {
 	c.cols[c.fields].addInt32(r.Partition)
 	c.cols[c.fields+1].addInt64(r.Offset)
-	c.cols[c.fields+2].addInt64(r.TimestampMs)
+	c.cols[c.fields+2].addInt64(micros(r.TimestampMs))
 	c.cols[c.fields+3].addBool(late)
 	c.raw.addBytes(r.Value)
 	c.key.addMaybe(r.Key)
@@ -58,7 +58,7 @@ func (c *chunk) place(r source.Record, late bool) {
 // source is the record of a row. It aliases the chunk.
 func (c *chunk) source(row int) source.Record {
 	return source.Record{
-		Partition: c.cols[c.fields].ints32[row], Offset: c.offsets()[row], TimestampMs: c.cols[c.fields+2].ints64[row],
+		Partition: c.cols[c.fields].ints32[row], Offset: c.offsets()[row], TimestampMs: millis(c.cols[c.fields+2].ints64[row]),
 		Key: c.key.maybe(row), Value: c.raw.bytes(row),
 	}
 }
@@ -138,3 +138,11 @@ func isDrift(code string) bool {
 	}
 	return false
 }
+
+// micros is a Kafka timestamp in a table's unit. Producers may set any: what
+// lies beyond 290,000 years is the last instant that there is.
+func micros(ms int64) int64 {
+	return min(max(ms, math.MinInt64/1000), math.MaxInt64/1000) * 1000
+}
+
+func millis(us int64) int64 { return us / 1000 }

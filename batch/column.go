@@ -64,7 +64,9 @@ func cleanSpecs(s *schemas.Schema) []spec {
 	return append(out,
 		spec{pipeline.ColPartition, physInt32, arrow.PrimitiveTypes.Int32},
 		spec{pipeline.ColOffset, physInt64, arrow.PrimitiveTypes.Int64},
-		spec{pipeline.ColTimestamp, physInt64, millisUTC},
+		// Microseconds, as every timestamp of a table: Spark's Iceberg reader takes
+		// milliseconds for them, and finds the year 1970.
+		spec{pipeline.ColTimestamp, physInt64, microsUTC},
 		spec{pipeline.ColLate, physBool, arrow.FixedWidthTypes.Boolean},
 	)
 }

@@ -103,7 +103,7 @@ func TestSelectedRecordsAreWhole(t *testing.T) {
 	}
 	for _, row := range batchtest.ReadRows(t, released.Table) {
 		want := row.Offset() == 9
-		if row[pipeline.ColLate] != want || row[pipeline.ColTimestamp] != batchtest.Start.UnixMilli() {
+		if row[pipeline.ColLate] != want || row[pipeline.ColTimestamp] != batchtest.Start.UnixMicro() {
 			t.Errorf("offset %d: late %v at %v", row.Offset(), row[pipeline.ColLate], row[pipeline.ColTimestamp])
 		}
 	}

@@ -47,18 +47,20 @@ func (s *Sink) compact(ctx context.Context, o sink.MaintainOptions, out *sink.Ma
 	if o.CompactBelowBytes <= 0 || o.TargetBytes <= 0 {
 		return nil
 	}
-	recent, err := s.Recent(ctx, time.Now().Add(-untouched))
-	if err != nil {
-		return err
-	}
-	return s.compactBut(ctx, recent, o, out)
+	return s.compactBefore(ctx, time.Now().Add(-untouched), o, out)
 }
 
-func (s *Sink) compactBut(ctx context.Context, recent map[string]bool, o sink.MaintainOptions, out *sink.MaintainReport) error {
+func (s *Sink) compactBefore(ctx context.Context, since time.Time, o sink.MaintainOptions, out *sink.MaintainReport) error {
 	t := s.tables
 	what := fmt.Sprintf("compact table %v", t.ident)
+	// The table comes first: whatever it has, the log knows then. The other way
+	// round, a load between the two would be in the table and not among the recent.
 	tbl, err := t.load(ctx)
 	if err != nil || tbl == nil || tbl.CurrentSnapshot() == nil {
+		return err
+	}
+	recent, err := s.Recent(ctx, since)
+	if err != nil {
 		return err
 	}
 	tasks, err := tbl.Scan().PlanFiles(ctx)

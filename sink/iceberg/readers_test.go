@@ -53,9 +53,7 @@ func TestOtherToolsReadTheTable(t *testing.T) {
 		records += l.Records.Loaded
 	}
 	var report sink.MaintainReport
-	recent, err := s.Recent(t.Context(), time.Now())
-	require.NoError(t, err)
-	require.NoError(t, s.compactBut(t.Context(), recent, everything, &report))
+	require.NoError(t, s.compactBefore(t.Context(), time.Now(), everything, &report))
 	require.Positive(t, report.CompactedFiles)
 	out, err := exec.Command(interpreter, "-c", read, cfg.catalogFile()).CombinedOutput()
 	require.NoError(t, err, string(out))

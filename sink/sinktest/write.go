@@ -101,7 +101,7 @@ func newTable(s *schemas.Schema) *table {
 	cols = append(cols,
 		arrow.Field{Name: pipeline.ColPartition, Type: arrow.PrimitiveTypes.Int32},
 		arrow.Field{Name: pipeline.ColOffset, Type: arrow.PrimitiveTypes.Int64},
-		arrow.Field{Name: pipeline.ColTimestamp, Type: utcMillis},
+		arrow.Field{Name: pipeline.ColTimestamp, Type: arrowType(schemas.Timestamp)},
 		arrow.Field{Name: pipeline.ColLate, Type: arrow.FixedWidthTypes.Boolean},
 	)
 	schema := arrow.NewSchema(cols, nil)
@@ -115,9 +115,9 @@ func (w *table) row(at Place) {
 	n := len(w.fields)
 	appendInt32(w.builder.Field(n), &w.stats[n], at.Partition)
 	appendInt64(w.builder.Field(n+1), &w.stats[n+1], at.Offset)
-	ms := timestampMs(at)
-	w.builder.Field(n + 2).(*array.TimestampBuilder).Append(arrow.Timestamp(ms))
-	w.stats[n+2].AddInt(ms)
+	us := timestampMs(at) * 1000
+	w.builder.Field(n + 2).(*array.TimestampBuilder).Append(arrow.Timestamp(us))
+	w.stats[n+2].AddInt(us)
 	late := at.Offset%7 == 0
 	w.builder.Field(n + 3).(*array.BooleanBuilder).Append(late)
 	w.stats[n+3].AddBool(late)

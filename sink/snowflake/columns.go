@@ -35,7 +35,7 @@ func dataColumns(s *schemas.Schema) []column {
 	return append(out,
 		column{pipeline.ColPartition, "NUMBER(10,0)", "NUMBER", addInt},
 		column{pipeline.ColOffset, "NUMBER(19,0)", "NUMBER", addInt},
-		column{pipeline.ColTimestamp, "TIMESTAMP_TZ(3)", "TIMESTAMP_TZ", addTime(time.Millisecond)},
+		column{pipeline.ColTimestamp, "TIMESTAMP_TZ(6)", "TIMESTAMP_TZ", addTime(time.Microsecond)},
 		column{pipeline.ColLate, "BOOLEAN", "BOOLEAN", addBool},
 	)
 }

@@ -263,11 +263,7 @@ func adders(rows *sql.Rows) ([]func(*schemas.Stat, any) error, error) {
 		case "DATE":
 			out[i] = addTime(24 * time.Hour)
 		case "TIMESTAMP_TZ", "TIMESTAMP_LTZ", "TIMESTAMP_NTZ":
-			unit := time.Microsecond
-			if t.Name() == upper(pipeline.ColTimestamp) {
-				unit = time.Millisecond
-			}
-			out[i] = addTime(unit)
+			out[i] = addTime(time.Microsecond)
 		default:
 			return nil, fmt.Errorf("column %s came back as %s", t.Name(), kind)
 		}
