@@ -105,6 +105,8 @@ func (s *Server) Env() map[string]string {
 		"SNOWFLAKE_ACCOUNT": Account, "SNOWFLAKE_USER": User, "SNOWFLAKE_PASSWORD": Password, "SNOWFLAKE_WAREHOUSE": "WH",
 		"SNOWFLAKE_DATABASE": Database, "SNOWFLAKE_SCHEMA": "PUBLIC", "SNOWFLAKE_HOST": "127.0.0.1",
 		"SNOWFLAKE_PORT": strconv.Itoa(s.Port), "SNOWFLAKE_PROTOCOL": "http",
+		// What a real account may have put there is for that one.
+		"SNOWFLAKE_PRIVATE_KEY_PATH": "", "SNOWFLAKE_TOKEN": "", "SNOWFLAKE_ROLE": "",
 		// The driver would ask a link-local address which cloud it is in.
 		"SNOWFLAKE_DISABLE_PLATFORM_DETECTION": "true",
 	}

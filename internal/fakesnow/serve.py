@@ -2,6 +2,7 @@
 
 - passwords and key pairs are checked, as Snowflake does;
 - MERGE works within a transaction, and conflicts are Snowflake's errors instead of HTTP 500;
+- what is created twice is an error with Snowflake's number for it;
 - a transaction that idles is rolled back, as Snowflake does after five minutes to one that blocks others.
 
 usage: serve.py PORT, with PASSWORDS='{"USER": "password"}', PUBLIC_KEYS='{"USER": "file.pem"}' and IDLE_SECONDS.
@@ -43,6 +44,10 @@ def execute_as_snowflake(self, transformed, params=None):
         raise errors.ProgrammingError(msg=str(e), errno=100072, sqlstate="22000") from e
     except duckdb.TransactionException as e:
         raise errors.ProgrammingError(msg=str(e), errno=625, sqlstate="57014") from e
+    except errors.ProgrammingError as e:
+        if e.errno == 2003 and "already exists" in str(e):
+            raise errors.ProgrammingError(msg=str(e), errno=2002, sqlstate="42710") from e
+        raise
 
 
 fakesnow.cursor.FakeSnowflakeCursor._execute = execute_as_snowflake

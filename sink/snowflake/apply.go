@@ -3,6 +3,7 @@ package snowflake
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -22,6 +23,7 @@ func (s *Sink) apply(ctx context.Context, st *ledger.State, p ledger.Plan, a *at
 	defer func() { _ = conn.Close() }() // gives it back to the pool
 	tx := &transaction{s: s, conn: conn, rec: p.Commit}
 	if _, err := conn.ExecContext(ctx, "BEGIN TRANSACTION"); err != nil {
+		tx.rollback(ctx) // the answer may be all that was lost
 		return false, s.fault(err, "begin a transaction")
 	}
 	moved, err := tx.fence(ctx, st)
@@ -35,6 +37,9 @@ func (s *Sink) apply(ctx context.Context, st *ledger.State, p ledger.Plan, a *at
 	s.step("written")
 	_, err = conn.ExecContext(ctx, "COMMIT")
 	s.step("committed")
+	if err != nil {
+		tx.rollback(ctx) // does nothing if it was committed
+	}
 	return s.outcome(ctx, p.Commit, err)
 }
 
@@ -63,10 +68,14 @@ type transaction struct {
 	rec  *ledger.Record
 }
 
+// rollback ends the transaction, or else its session: one that went back into
+// the pool with the transaction open would show what isn't committed to whoever
+// reads by it next. Snowflake rolls back what a session leaves.
 func (t *transaction) rollback(ctx context.Context) {
-	// If this doesn't arrive, Snowflake rolls back when the session ends.
-	if _, err := t.conn.ExecContext(context.WithoutCancel(ctx), "ROLLBACK"); err != nil {
-		_ = t.conn.Raw(func(any) error { return sql.ErrConnDone }) // not to be used again
+	ctx, cancel := farewell(ctx)
+	defer cancel()
+	if _, err := t.conn.ExecContext(ctx, "ROLLBACK"); err != nil {
+		_ = t.conn.Raw(func(any) error { return driver.ErrBadConn }) // the one error that takes it out of the pool
 	}
 }
 
@@ -75,7 +84,12 @@ func (t *transaction) rollback(ctx context.Context) {
 // (a worker was frozen in the middle of it), what follows runs, and commits, by
 // itself. Without this, a zombie would double rows.
 func (t *transaction) ours() string {
-	return fmt.Sprintf("EXISTS (SELECT 1 FROM %s WHERE %s = %d AND %s = '%s')", t.s.fence, quote("seq"), t.rec.Sequence, quote("id"), t.rec.ID)
+	return "EXISTS (SELECT 1 FROM " + t.s.fence + " WHERE " + t.here() + ")"
+}
+
+// here is the condition on the fence's own row.
+func (t *transaction) here() string {
+	return fmt.Sprintf("%s = %d AND %s = '%s'", quote("seq"), t.rec.Sequence, quote("id"), t.rec.ID)
 }
 
 // fence moves the state from the one that was planned on to the next.
@@ -135,7 +149,8 @@ func (t *transaction) write(ctx context.Context, p ledger.Plan, a *attempt) erro
 	if err != nil {
 		return bugf("encode commit %d: %w", t.rec.Sequence, err)
 	}
-	n, err := exec(ctx, t.conn, "INSERT INTO "+t.s.log+" ("+quote("seq")+", "+quote("id")+", "+quote("record")+") SELECT ?, ?, ? WHERE "+t.ours(), t.rec.Sequence, t.rec.ID, string(text))
+	n, err := exec(ctx, t.conn, "INSERT INTO "+t.s.log+" ("+quote("seq")+", "+quote("id")+", "+quote("record")+") SELECT ?, ?, ? FROM "+t.s.fence+" WHERE "+t.here(),
+		t.rec.Sequence, t.rec.ID, string(text))
 	if err != nil {
 		return t.s.fault(err, "add the commit to "+t.s.log)
 	}

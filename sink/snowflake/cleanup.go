@@ -62,6 +62,9 @@ func (s *Sink) leftovers(ctx context.Context, before time.Time) ([]string, error
 	return out, err
 }
 
+// listTime is how LIST writes a time. RFC 1123 lets a day have one digit.
+const listTime = "Mon, 2 Jan 2006 15:04:05 MST"
+
 // stale lists files below the table's folder of the stage that are older than a
 // time. A stage that isn't there has none.
 func (s *Sink) stale(ctx context.Context, before time.Time) ([]string, error) {
@@ -69,7 +72,7 @@ func (s *Sink) stale(ctx context.Context, before time.Time) ([]string, error) {
 	var name, size, md5, modified string
 	var out []string
 	err := s.each(ctx, "list stage "+at, "LIST "+at+strings.ToLower(s.cfg.Table)+"/", nil, []any{&name, &size, &md5, &modified}, func() error {
-		t, err := time.Parse(time.RFC1123, modified)
+		t, err := time.Parse(listTime, modified)
 		if err != nil {
 			return pipeline.Faultf(pipeline.Bug, "read the age of %s in stage %s: %w", name, at, err)
 		}

@@ -47,7 +47,8 @@ func checkNames(columns []column) error {
 }
 
 // begin creates what isn't there. The fence's table is made with its row in it,
-// so that it never has none, or two.
+// so that it never has none, or two; that it was there already is an error then,
+// since Snowflake's grammar has no IF NOT EXISTS for a table made of a query.
 func (s *Sink) begin(ctx context.Context, columns []column) error {
 	zero, err := json.Marshal(&ledger.State{Format: ledger.Format})
 	if err != nil {
@@ -62,11 +63,11 @@ func (s *Sink) begin(ctx context.Context, columns []column) error {
 		"CREATE TABLE IF NOT EXISTS " + s.held + " (" + declared(columns) + ")",
 		"CREATE TABLE IF NOT EXISTS " + s.rejects + " (" + declared(append(rejectColumns[:len(rejectColumns):len(rejectColumns)], bookkeeping...)) + ")",
 		"CREATE TABLE IF NOT EXISTS " + s.log + " (" + quote("seq") + " NUMBER(19,0), " + quote("id") + " VARCHAR, " + quote("record") + " VARCHAR)",
-		"CREATE TABLE IF NOT EXISTS " + s.fence + " AS SELECT 0::NUMBER(19,0) AS " + quote("seq") + ", ''::VARCHAR AS " + quote("id") +
+		"CREATE TABLE " + s.fence + " AS SELECT 0::NUMBER(19,0) AS " + quote("seq") + ", ''::VARCHAR AS " + quote("id") +
 			", ''::VARCHAR AS " + quote("checkpoint") + ", '" + string(zero) + "'::VARCHAR AS " + quote("state"),
 	} {
-		if _, err := s.db.ExecContext(ctx, ddl); err != nil {
-			return s.fault(err, strings.Join(strings.Fields(ddl)[:3], " ")+" of "+s.table)
+		if _, err := s.db.ExecContext(ctx, ddl); err != nil && !isThere(err) {
+			return s.fault(err, "create the tables and the stage of "+s.table+": "+strings.Join(strings.Fields(ddl)[:2], " "))
 		}
 	}
 	return nil

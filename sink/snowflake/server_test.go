@@ -13,6 +13,7 @@ import (
 	"net/http/httputil"
 	"net/url"
 	"os"
+	"regexp"
 	"strconv"
 	"strings"
 	"sync"
@@ -32,7 +33,8 @@ type proxy struct {
 	mu      sync.Mutex
 	asked   []string
 	tags    []string
-	refuse  string // part of a statement
+	refuse  string // pattern of the statements that are refused
+	refused string // the last one
 	code    string
 	message string
 	lose    string // a statement whose answers are lost after it was carried out
@@ -95,7 +97,11 @@ func (p *proxy) note(q query) (refused bool) {
 	if tag, ok := q.Parameters["QUERY_TAG"].(string); ok {
 		p.tags = append(p.tags, tag)
 	}
-	return p.refuse != "" && strings.Contains(q.Text, p.refuse)
+	if p.refuse == "" || !regexp.MustCompile(p.refuse).MatchString(q.Text) {
+		return false
+	}
+	p.refused = q.Text
+	return true
 }
 
 func (p *proxy) statements() string {
@@ -140,13 +146,15 @@ func TestNothingIsLoadedInPart(t *testing.T) {
 	tests := map[string]struct {
 		refuse, code, setting string
 	}{
-		"no grant to make tables":      {"CREATE TABLE", "003001", "SNOWFLAKE_ROLE"},
-		"no grant to use the schema":   {"CREATE STAGE", "002043", "SNOWFLAKE_SCHEMA"},
-		"no grant to write to a stage": {"PUT ", "003001", "SNOWFLAKE_ROLE"},
-		"no warehouse that runs":       {"COPY INTO", "000606", "SNOWFLAKE_WAREHOUSE"},
-		"no grant to insert":           {"INSERT INTO", "003001", "SNOWFLAKE_ROLE"},
-		"no grant to update":           {"UPDATE \"ADP\"", "003001", "SNOWFLAKE_ROLE"},
-		"a used up quota at the end":   {"COMMIT", "090073", "SNOWFLAKE_WAREHOUSE"},
+		"no grant to make tables":      {`^CREATE TABLE`, "003001", "SNOWFLAKE_ROLE"},
+		"no grant to use the schema":   {`^CREATE STAGE`, "002043", "SNOWFLAKE_SCHEMA"},
+		"no grant to write to a stage": {`^PUT `, "003001", "SNOWFLAKE_ROLE"},
+		"no warehouse that runs":       {`^COPY INTO`, "000606", "SNOWFLAKE_WAREHOUSE"},
+		"no grant to move the fence":   {`^UPDATE .*_STATE"`, "003001", "SNOWFLAKE_ROLE"},
+		"no grant to insert":           {`^INSERT INTO`, "003001", "SNOWFLAKE_ROLE"},
+		"no grant to keep the ledger":  {`^INSERT INTO .*_LEDGER"`, "003001", "SNOWFLAKE_ROLE"},
+		"a column that is gone":        {`^INSERT INTO`, "000904", "SNOWFLAKE_TABLE"},
+		"a used up quota at the end":   {`^COMMIT$`, "090073", "SNOWFLAKE_WAREHOUSE"},
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -155,6 +163,7 @@ func TestNothingIsLoadedInPart(t *testing.T) {
 			s, err := New(cfg)
 			require.NoError(t, err)
 			_, err = s.Load(t.Context(), staged(t, 20))
+			require.Regexp(t, tc.refuse, p.refused, "this statement was sent, and refused")
 			var f *pipeline.Fault
 			require.ErrorAs(t, err, &f)
 			require.Equal(t, tc.setting, f.Setting, "%v", err)

@@ -43,6 +43,10 @@ func New(cfg Config) (*Sink, error) {
 	if err != nil {
 		return nil, err
 	}
+	// What the driver would write to stderr comes back as errors too.
+	if err := driver.GetLogger().SetLogLevel("off"); err != nil {
+		return nil, bugf("silence the driver's log: %w", err)
+	}
 	db := sql.OpenDB(driver.NewConnector(driver.SnowflakeDriver{}, c))
 	// A session costs a login, and is dropped by Snowflake after some hours.
 	db.SetMaxIdleConns(2)
@@ -123,6 +127,10 @@ func (s *Sink) state(ctx context.Context) (*ledger.State, error) {
 func (s *Sink) reachable(ctx context.Context) error {
 	var n int64
 	err := s.db.QueryRowContext(ctx, "SELECT COUNT(*) FROM "+quote(s.cfg.Database)+".INFORMATION_SCHEMA.SCHEMATA WHERE SCHEMA_NAME = ?", upper(s.cfg.schema())).Scan(&n)
+	if isMissing(err) {
+		return pipeline.Misconfiguredf("SNOWFLAKE_DATABASE",
+			"look up database %s: it isn't there, or the role may not use it: create it, or grant USAGE on it to the role: %w", s.cfg.Database, s.scrub(err))
+	}
 	if err != nil {
 		return s.fault(err, "look up schema "+s.cfg.schema()+" of database "+s.cfg.Database)
 	}
@@ -197,7 +205,7 @@ func (s *Sink) Expire(ctx context.Context, batchID string, revision int64, reaso
 func (s *Sink) commit(ctx context.Context, tag string, decide func(*ledger.State) (ledger.Plan, error)) (sink.Receipt, error) {
 	ctx = driver.WithQueryTag(ctx, "adp "+tag)
 	a := s.newAttempt()
-	defer a.drop(context.WithoutCancel(ctx))
+	defer a.drop(ctx)
 	for blocked := 0; ; {
 		st, err := s.state(ctx)
 		if err != nil {
@@ -248,6 +256,12 @@ const (
 	maxBlocked   = 16
 	blockedPause = 250 * time.Millisecond
 )
+
+// farewell is a context for tidying up after one that may have ended, within
+// a limit: what is left undone then is the clean-up's, or Snowflake's.
+func farewell(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
+}
 
 func pause(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d)

@@ -5,13 +5,11 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
-	"hash"
 	"io"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
-
-	driver "github.com/snowflakedb/gosnowflake/v2"
 
 	"github.com/autonomous-data-pipeline/adp/pipeline"
 	"github.com/autonomous-data-pipeline/adp/sink/ledger"
@@ -120,23 +118,47 @@ func (a *attempt) create(ctx context.Context, suffix string, rec *ledger.Record)
 	return nil
 }
 
-// put uploads a file, and checks that it is the one that was staged.
+// put uploads a file, once it is sure to be the one that was staged. The driver
+// would keep a stream in memory, and twice if it encrypts; a file it reads in
+// pieces. A link gives the file the name that it is to have in the stage, and a
+// path without anything that PUT would take for a pattern.
 func (a *attempt) put(ctx context.Context, batchID, name string, f pipeline.File) error {
+	if err := unchanged(f); err != nil {
+		return err
+	}
+	dir, err := os.MkdirTemp("", "adp-put-")
+	if err != nil {
+		return pipeline.Faultf(pipeline.Transient, "make a folder for uploads (setting: TMPDIR): %w", err)
+	}
+	defer func() { _ = os.RemoveAll(dir) }() // a link
+	path, err := filepath.Abs(f.Path)
+	if err != nil {
+		return bugf("find staged file %s: %w", f.Path, err)
+	}
+	link := filepath.Join(dir, name+".parquet")
+	if err := os.Symlink(path, link); err != nil {
+		return pipeline.Faultf(pipeline.Transient, "link %s for its upload (setting: TMPDIR): %w", f.Path, err)
+	}
+	a.prefix = "@" + a.s.cfg.name(a.s.cfg.stage()) + "/" + strings.ToLower(a.s.cfg.Table) + "/" + batchID + "/" + a.id
+	return a.s.run(ctx, "put staged file "+f.Path+" into stage "+a.prefix,
+		"PUT 'file://"+link+"' "+a.prefix+" OVERWRITE=TRUE AUTO_COMPRESS=FALSE SOURCE_COMPRESSION=NONE")
+}
+
+// unchanged checks that a staged file is as it was staged.
+func unchanged(f pipeline.File) error {
 	src, err := os.Open(f.Path)
 	if err != nil {
 		return pipeline.Faultf(pipeline.Transient, "open staged file %s: %w: process the batch again if it was cleared away", f.Path, err)
 	}
 	defer func() { _ = src.Close() }() // only read
-	a.prefix = "@" + a.s.cfg.name(a.s.cfg.stage()) + "/" + strings.ToLower(a.s.cfg.Table) + "/" + batchID + "/" + a.id
-	sum := &summing{src: src, hash: sha256.New()}
-	err = a.s.run(driver.WithFilePutStream(ctx, sum), "put staged file "+f.Path+" into stage "+a.prefix,
-		"PUT 'file://"+name+".parquet' "+a.prefix+" OVERWRITE=TRUE AUTO_COMPRESS=FALSE SOURCE_COMPRESSION=NONE")
+	hash := sha256.New()
+	n, err := io.Copy(hash, src)
 	if err != nil {
-		return err
+		return pipeline.Faultf(pipeline.Transient, "read staged file %s: %w", f.Path, err)
 	}
-	if sha := hex.EncodeToString(sum.hash.Sum(nil)); sum.n != f.Bytes || f.SHA256 != "" && f.SHA256 != sha {
+	if sha := hex.EncodeToString(hash.Sum(nil)); n != f.Bytes || f.SHA256 != "" && f.SHA256 != sha {
 		return pipeline.Faultf(pipeline.Transient,
-			"load staged file %s: it has %d bytes and SHA-256 %s, %d and %s were staged: it changed since; process the batch again", f.Path, sum.n, sha, f.Bytes, f.SHA256)
+			"load staged file %s: it has %d bytes and SHA-256 %s, %d and %s were staged: it changed since; process the batch again", f.Path, n, sha, f.Bytes, f.SHA256)
 	}
 	return nil
 }
@@ -163,24 +185,12 @@ func (a *attempt) copy(ctx context.Context, suffix string, f ledger.DataFile) er
 // drop removes what the attempt made beside the commit. Cleanup takes what
 // can't be removed now.
 func (a *attempt) drop(ctx context.Context) {
+	ctx, cancel := farewell(ctx)
+	defer cancel()
 	for suffix := range a.tables {
 		_, _ = a.s.db.ExecContext(ctx, "DROP TABLE IF EXISTS "+a.table(suffix))
 	}
 	if a.prefix != "" && !a.s.keepStage {
 		_, _ = a.s.db.ExecContext(ctx, "REMOVE "+a.prefix)
 	}
-}
-
-// summing counts and sums what is read through it.
-type summing struct {
-	src  io.Reader
-	hash hash.Hash
-	n    int64
-}
-
-func (s *summing) Read(p []byte) (int, error) {
-	n, err := s.src.Read(p)
-	s.hash.Write(p[:n])
-	s.n += int64(n)
-	return n, err
 }
