@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/sdk/log"
 	"go.temporal.io/sdk/testsuite"
+	sdkworker "go.temporal.io/sdk/worker"
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/autonomous-data-pipeline/adp/activities"
@@ -130,6 +131,8 @@ func (w *world) run(workflow, input any, result any) error {
 	suite.SetLogger(log.NewStructuredLogger(slog.New(slog.NewTextHandler(io.Discard, nil))))
 	env := suite.NewTestWorkflowEnvironment()
 	env.SetTestTimeout(time.Minute)
+	// On a busy machine, with the race detector, a second passes in no time.
+	env.SetWorkerOptions(sdkworker.Options{DeadlockDetectionTimeout: time.Minute})
 	register(env, w.set)
 	env.RegisterWorkflow(numbered)
 	env.ExecuteWorkflow(workflow, input)

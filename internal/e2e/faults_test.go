@@ -107,7 +107,7 @@ func fullDisk(t *testing.T, s *stack) func() {
 }
 
 func TestLintReportsEveryProblemAtOnce(t *testing.T) {
-	s := &stack{t: t, dir: t.TempDir()}
+	s := &stack{t: t, dir: t.TempDir(), bin: bin}
 	s.declare(func(text string) string {
 		text = strings.Replace(text, "late_major: 0.15", "late_major: 15", 1)
 		text = strings.Replace(text, "segments: [country, plan]", "segments: [county]", 1)
