@@ -3,6 +3,7 @@ package kafka_test
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -106,7 +107,8 @@ func records(topic string, partition int32, events []sourcetest.Event) []*kgo.Re
 
 func (c *cluster) write(t testing.TB, topic string, partition int32, events []sourcetest.Event, opts ...kgo.Opt) {
 	t.Helper()
-	cl := c.client(t, opts...)
+	// A broker that is busy learns late of a topic that it has just made.
+	cl := c.client(t, append(slices.Clone(opts), kgo.UnknownTopicRetries(-1))...)
 	defer cl.Close()
 	if err := cl.ProduceSync(t.Context(), records(topic, partition, events)...).FirstErr(); err != nil {
 		t.Fatal(err)
