@@ -103,72 +103,110 @@ func outage(r *rand.Rand) { time.Sleep(time.Duration(r.Int64N(int64(3 * attemptL
 
 // drawn are all faults for a lane's points, by kind, in random order.
 func drawn(l *lane, seen passes, r *rand.Rand) map[string][]fault {
-	runs := slices.DeleteFunc(slices.Clone(scenarios), func(sc scenario) bool { return !sc.run })
-	pick := func(from []scenario) scenario { return from[r.IntN(len(from))] }
-	all := map[string][]fault{}
-	add := func(f fault) { all[f.kind] = append(all[f.kind], f) }
-	for _, point := range seen.points() {
-		sc := pick(seen.of(point))
-		add(killAt(killedAt, sc, point, 1, nil))
-		if strings.HasPrefix(point, "commit: ") {
-			for _, sc := range seen.of(point) {
-				add(killAt(killedAt, sc, point, 1, nil))
-			}
-		}
-		if strings.HasPrefix(point, "commit: ") || strings.Contains(point, "Sink.") || strings.Contains(point, "Engine.") {
-			add(freezeAt(pick(seen.of(point)), point, 1))
-		}
-	}
-	for point, n := range seen[newField.name] {
-		add(killAt(driftKilled, newField, point, 1+r.IntN(min(2, n)), nil))
-	}
-	for range 8 {
-		points := slices.Sorted(maps.Keys(seen[newField.name]))
-		add(killAt(schemaKilled, newField, points[r.IntN(len(points))], 1, func(l *lane) { l.changeSchema(l.field()) }))
-	}
+	d := &draw{lane: l, seen: seen, r: r, all: map[string][]fault{}}
+	d.points()
+	d.driftAndCrash()
 	for range 24 {
-		add(randomly(killedRandom, "SIGKILL", pick(scenarios), func(l *lane, _ *rand.Rand, _ client.WorkflowRun) { l.restart() }))
+		d.add(randomly(killedRandom, "SIGKILL", d.pick(scenarios), func(l *lane, _ *rand.Rand, _ client.WorkflowRun) { l.restart() }))
 	}
 	for range 8 {
-		sc := pick(scenarios)
-		add(randomly(killedTwice, "SIGKILL", sc, func(l *lane, r *rand.Rand, _ client.WorkflowRun) {
-			l.restart()
-			l.moment(r, sc)
-			l.restart()
-		}))
-		add(randomly(frozenRandom, "SIGSTOP", pick(scenarios), func(l *lane, _ *rand.Rand, job client.WorkflowRun) {
-			require.NoError(l.t, syscall.Kill(-l.worker.PID(), syscall.SIGSTOP))
-			l.takeOver(job)
-		}))
-		add(randomly(temporalDied, "SIGKILL", pick(scenarios), func(l *lane, r *rand.Rand, _ client.WorkflowRun) {
-			require.NoError(l.t, l.temporal.Kill())
-			outage(r)
-			require.NoError(l.t, l.temporal.Restart(l.t.Context()))
-		}))
-		add(randomly(brokerDied, "SIGKILL", pick(runs), func(l *lane, r *rand.Rand, _ client.WorkflowRun) {
-			l.broker.Kill(l.t)
-			outage(r)
-			l.broker.Restart(l.t)
-		}))
-		if l.small {
-			add(filled(pick(runs), r.Int64N(48<<10)))
-		}
+		d.moments()
 	}
-	for _, how := range slices.Sorted(maps.Keys(spoils)) {
-		for range 3 {
-			for kind, w := range map[string]*wire{kafkaWire: l.kafka, storageWire: l.storage} {
-				if w != nil {
-					add(spoiled(kind, how, pick(runs)))
-				}
-			}
-		}
-	}
-	for _, kind := range slices.Sorted(maps.Keys(all)) {
-		faults := all[kind]
+	d.networks()
+	for _, kind := range slices.Sorted(maps.Keys(d.all)) {
+		faults := d.all[kind]
 		slices.SortStableFunc(faults, func(a, b fault) int { return strings.Compare(a.String(), b.String()) })
 		r.Shuffle(len(faults), func(i, j int) { faults[i], faults[j] = faults[j], faults[i] })
 	}
-	return all
+	return d.all
+}
+
+// draw collects faults.
+type draw struct {
+	lane *lane
+	seen passes
+	r    *rand.Rand
+	all  map[string][]fault
+}
+
+func (d *draw) add(f fault) { d.all[f.kind] = append(d.all[f.kind], f) }
+
+func (d *draw) pick(from []scenario) scenario { return from[d.r.IntN(len(from))] }
+
+// aRun is a scenario that reads the source.
+func (d *draw) aRun() scenario {
+	return d.pick(slices.DeleteFunc(slices.Clone(scenarios), func(sc scenario) bool { return !sc.run }))
+}
+
+// points strikes at every point: at the steps of a commit in every scenario
+// that passes them, elsewhere in one of them.
+func (d *draw) points() {
+	for _, point := range d.seen.points() {
+		passing := d.seen.of(point)
+		step := strings.HasPrefix(point, "commit: ")
+		if step || strings.Contains(point, "Sink.") || strings.Contains(point, "Engine.") {
+			d.add(freezeAt(d.pick(passing), point, 1))
+		}
+		if !step {
+			passing = []scenario{d.pick(passing)}
+		}
+		for _, sc := range passing {
+			d.add(killAt(killedAt, sc, point, 1, nil))
+		}
+	}
+}
+
+// driftAndCrash lets the data or the declaration change as the worker dies.
+func (d *draw) driftAndCrash() {
+	counts := d.seen[newField.name]
+	points := slices.Sorted(maps.Keys(counts))
+	for _, point := range points {
+		d.add(killAt(driftKilled, newField, point, 1+d.r.IntN(min(2, counts[point])), nil))
+	}
+	for range 8 {
+		d.add(killAt(schemaKilled, newField, points[d.r.IntN(len(points))], 1, func(l *lane) { l.changeSchema(l.field()) }))
+	}
+}
+
+// moments strikes everything once, at random moments.
+func (d *draw) moments() {
+	sc := d.pick(scenarios)
+	d.add(randomly(killedTwice, "SIGKILL", sc, func(l *lane, r *rand.Rand, _ client.WorkflowRun) {
+		l.restart()
+		l.moment(r, sc)
+		l.restart()
+	}))
+	d.add(randomly(frozenRandom, "SIGSTOP", d.pick(scenarios), func(l *lane, _ *rand.Rand, job client.WorkflowRun) {
+		require.NoError(l.t, syscall.Kill(-l.worker.PID(), syscall.SIGSTOP))
+		l.takeOver(job)
+	}))
+	d.add(randomly(temporalDied, "SIGKILL", d.pick(scenarios), func(l *lane, r *rand.Rand, _ client.WorkflowRun) {
+		require.NoError(l.t, l.temporal.Kill())
+		outage(r)
+		require.NoError(l.t, l.temporal.Restart(l.t.Context()))
+	}))
+	d.add(randomly(brokerDied, "SIGKILL", d.aRun(), func(l *lane, r *rand.Rand, _ client.WorkflowRun) {
+		l.broker.Kill(l.t)
+		outage(r)
+		l.broker.Restart(l.t)
+	}))
+	if d.lane.small {
+		d.add(filled(d.aRun(), d.r.Int64N(48<<10)))
+	}
+}
+
+// networks spoils each wire in every way.
+func (d *draw) networks() {
+	for _, how := range slices.Sorted(maps.Keys(spoils)) {
+		for range 3 {
+			if d.lane.kafka != nil {
+				d.add(spoiled(kafkaWire, how, d.aRun()))
+			}
+			if d.lane.storage != nil {
+				d.add(spoiled(storageWire, how, d.aRun()))
+			}
+		}
+	}
 }
 
 func spoiled(kind, how string, sc scenario) fault {

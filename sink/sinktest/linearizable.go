@@ -105,7 +105,7 @@ type client struct {
 	seen    []pipeline.Checkpoint
 }
 
-// step does one thing. Every fourth is a look, so that reads are many.
+// step looks, and then does one thing.
 func (c *client) step(n int) error {
 	base, err := c.look()
 	if err != nil {
@@ -184,11 +184,12 @@ func (c *client) loadElsewhere(l sink.Load) error {
 	}
 	point := c.h.CrashPoints[c.r.IntN(len(c.h.CrashPoints))]
 	return c.history.during(c.number, loading(l), func() (output, error) {
-		if died, err := c.h.Crash(point, Step{Load: &l}); died || err != nil {
-			return output{result: unknown}, nil //nolint:nilerr // the error has lost its kind on the way: it may be a conflict
+		died, err := c.h.Crash(point, Step{Load: &l})
+		if through := !died && err == nil; through {
+			c.cameThrough(l)
+			return output{result: done}, nil
 		}
-		c.cameThrough(l)
-		return output{result: done}, nil
+		return output{result: unknown}, nil // an error has lost its kind on the way: it may be a conflict
 	})
 }
 
