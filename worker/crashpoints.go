@@ -135,6 +135,9 @@ func (c struckCatalog) wrap(d *activities.Dataset, err error) (*activities.Datas
 	}
 	out := *d
 	out.Engine, out.Sink, out.Source = struckEngine{d.Engine, c.points}, struckSink{d.Sink, c.points}, struckSource{d.Source, c.points}
+	if m, ok := d.Sink.(sink.Maintainer); ok {
+		out.Sink = struckTable{struckSink{d.Sink, c.points}, m}
+	}
 	return &out, nil
 }
 
@@ -187,6 +190,20 @@ func (s struckSink) Rollback(ctx context.Context, batchID, reason string) (sink.
 
 func (s struckSink) Cleanup(ctx context.Context, age time.Duration) ([]string, error) {
 	return around(s.points, "Sink.Cleanup", func() ([]string, error) { return s.Sink.Cleanup(ctx, age) })
+}
+
+func (s struckSink) Expire(ctx context.Context, batchID string, revision int64, reason string) error {
+	return aroundErr(s.points, "Sink.Expire", func() error { return s.Sink.Expire(ctx, batchID, revision, reason) })
+}
+
+// struckTable is a sink that wants upkeep.
+type struckTable struct {
+	struckSink
+	maintainer sink.Maintainer
+}
+
+func (s struckTable) Maintain(ctx context.Context, o sink.MaintainOptions) (sink.MaintainReport, error) {
+	return around(s.points, "Sink.Maintain", func() (sink.MaintainReport, error) { return s.maintainer.Maintain(ctx, o) })
 }
 
 type struckAlerts struct {

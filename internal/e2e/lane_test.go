@@ -83,7 +83,7 @@ func startLane(t *testing.T, tg target, number int) *lane {
 	}
 	s.declare(func(text string) string {
 		return strings.NewReplacer("attempts: 8", "attempts: 5", "backoff: 500ms", "backoff: 200ms\n  heartbeat: 2s",
-			"backoff: 2s", "backoff: 1s").Replace(text)
+			"backoff: 2s", "backoff: 1s").Replace(text) + "\nmaintenance:\n  expire_after: 1s\n  keep_snapshots: 2\n"
 	})
 	port, ui := freePort(t), freePort(t)
 	s.env = append(c.env(via, l.data),

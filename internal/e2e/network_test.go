@@ -19,6 +19,7 @@ type wire struct{ proxy *toxiproxy.Proxy }
 // newWire carries what is sent to its address on to upstream.
 func newWire(t *testing.T, upstream string) *wire {
 	t.Helper()
+	zerolog.SetGlobalLevel(zerolog.Disabled) // some toxics log past the logger that they are given
 	server := toxiproxy.NewServer(toxiproxy.NewMetricsContainer(nil), zerolog.Nop())
 	w := &wire{toxiproxy.NewProxy(server, "wire", "127.0.0.1:0", upstream)}
 	require.NoError(t, w.proxy.Start())

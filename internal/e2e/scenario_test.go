@@ -51,6 +51,7 @@ var scenarios = []scenario{
 	newField,
 	{name: "an answer", escalates: false, begin: answer},
 	{name: "a replay", escalates: true, begin: replay},
+	{name: "maintenance beside a run", begin: maintenance},
 }
 
 // newField is a run that has to remap: each time another field is new.
@@ -94,6 +95,18 @@ func replay(l *lane, arm func()) client.WorkflowRun {
 		Pipeline: "customers", BatchID: drifted.BatchID,
 		Answer: pipeline.Answer{Resolution: pipeline.Replay, By: "ana", Mapping: &pipeline.Mapping{Cast: map[string]string{"age": "long"}}},
 	})
+	require.NoError(l.t, err)
+	return run
+}
+
+// maintenance has the table's upkeep meet a load.
+func maintenance(l *lane, arm func()) client.WorkflowRun {
+	l.emit(eventsEach, func(c *generator.Config) { c.MalformedShare = 0.01 })
+	arm()
+	l.stack.begin()
+	run, err := l.client.ExecuteWorkflow(l.t.Context(), client.StartWorkflowOptions{
+		ID: "maintenance/customers/" + uuid.NewString(), TaskQueue: taskQueue,
+	}, workflows.Maintenance, pipeline.MaintenanceRequest{Pipeline: "customers"})
 	require.NoError(l.t, err)
 	return run
 }
