@@ -45,10 +45,15 @@ class Folder:
     def open(self, name):
         return pq.ParquetFile(name)
 
+    def all(self, folder):
+        return [self.open(f).read() for f in self.files(folder)]
+
+    def table(self):
+        return joined(self.all(self.where["table"]))
+
     def read(self):
-        table = [self.open(f).read() for f in self.files(self.where["table"])]
-        outside = [self.open(f).read() for f in self.files(self.where["quarantine"])]
-        return (joined(table), joined([t for t in outside if "_raw" not in t.column_names]),
+        outside = self.all(self.where["quarantine"])
+        return (self.table(), joined([t for t in outside if "_raw" not in t.column_names]),
                 joined([t.select(["_partition", "_offset", "_raw"]) for t in outside if "_raw" in t.column_names]))
 
 
@@ -84,18 +89,18 @@ class Bucket(Folder):
 
 
 class Iceberg(Folder):
-    """An Iceberg table by pyiceberg, with its quarantine in a folder."""
+    """An Iceberg table by pyiceberg, which knows what of its files counts; its quarantine is in a folder."""
 
-    def read(self):
+    def table(self):
         from pyiceberg.catalog.sql import SqlCatalog
         from pyiceberg.exceptions import NoSuchTableError
         catalog = SqlCatalog(self.where["catalog_name"], uri="sqlite:///" + self.where["catalog"], warehouse="file://" + self.where["table"])
         try:
-            table = catalog.load_table("default.customers").scan().to_arrow()
+            return catalog.load_table("default.customers").scan().to_arrow()
         except NoSuchTableError:
-            table = None
-        catalog.close()
-        return (table, *super().read()[1:])
+            return None
+        finally:
+            catalog.close()
 
 
 class Snowflake:
