@@ -13,6 +13,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/autonomous-data-pipeline/adp/internal/fakes3"
 	"github.com/autonomous-data-pipeline/adp/internal/fakesnow"
@@ -63,6 +65,11 @@ var targets = map[string]target{
 		python: python, start: func(*testing.T) counterpart { return inFolder }, lanes: 1,
 		broker: func(t *testing.T) (broker, string) {
 			b := realkafka.Start(t)
+			cl, err := kgo.NewClient(kgo.SeedBrokers(b.Address))
+			require.NoError(t, err)
+			defer cl.Close()
+			_, err = kadm.NewClient(cl).CreateTopic(t.Context(), partitions, 1, map[string]*string{"message.timestamp.type": kadm.StringPtr("CreateTime")}, topic)
+			require.NoError(t, err)
 			return b, b.Address
 		},
 	},
