@@ -98,11 +98,14 @@ func (c Config) Validate() error {
 	missing("sink.snowflake.account / SNOWFLAKE_ACCOUNT", c.Account, "the account")
 	missing("sink.snowflake.user / SNOWFLAKE_USER", c.User, "the user")
 	missing("sink.snowflake.warehouse / SNOWFLAKE_WAREHOUSE", c.Warehouse, "the warehouse")
-	for setting, name := range map[string]string{
-		"sink.snowflake.database / SNOWFLAKE_DATABASE": c.Database, "sink.snowflake.schema / SNOWFLAKE_SCHEMA": c.schema(), "sink.snowflake.table / SNOWFLAKE_TABLE": c.Table, "sink.snowflake.stage": c.stage(),
+	for _, n := range []struct{ setting, name string }{
+		{"sink.snowflake.database / SNOWFLAKE_DATABASE", c.Database},
+		{"sink.snowflake.schema / SNOWFLAKE_SCHEMA", c.schema()},
+		{"sink.snowflake.table / SNOWFLAKE_TABLE", c.Table},
+		{"sink.snowflake.stage", c.stage()},
 	} {
-		if !identifier.MatchString(name) {
-			errs = append(errs, pipeline.Misconfiguredf(setting, "use name %q: 1 to 200 letters, digits, _ and $ are allowed, and no digit first", name))
+		if !identifier.MatchString(n.name) {
+			errs = append(errs, pipeline.Misconfiguredf(n.setting, "use name %q: 1 to 200 letters, digits, _ and $ are allowed, and no digit first", n.name))
 		}
 	}
 	ways := 0

@@ -14,10 +14,14 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	sf "github.com/snowflakedb/gosnowflake/v2"
 	"github.com/stretchr/testify/require"
@@ -153,6 +157,10 @@ func TestFaultKinds(t *testing.T) {
 		"a missing grant":             {number(3001), pipeline.Misconfigured, "SNOWFLAKE_ROLE"},
 		"a suspended warehouse":       {number(606), pipeline.Misconfigured, "SNOWFLAKE_WAREHOUSE"},
 		"a used up quota":             {number(90073), pipeline.Misconfigured, "SNOWFLAKE_WAREHOUSE"},
+		"a column that is gone":       {number(904), pipeline.Misconfigured, "SNOWFLAKE_TABLE"},
+		"an account that isn't there": {&sf.SnowflakeError{Number: sf.ErrFailedToAuth, MessageArgs: []any{404, "url"}}, pipeline.Misconfigured, "SNOWFLAKE_ACCOUNT"},
+		"a login that isn't answered": {&sf.SnowflakeError{Number: sf.ErrFailedToAuth, MessageArgs: []any{500, "url"}}, pipeline.Transient, ""},
+		"a value that is too long":    {&sf.SnowflakeError{Number: 100078, SQLState: "22000"}, pipeline.BadData, ""},
 		"a lock":                      {number(625), pipeline.Transient, ""},
 		"a network that is down":      {&net.OpError{Op: "dial", Err: errors.New("refused")}, pipeline.Transient, ""},
 		"a connection that broke":     {driver.ErrBadConn, pipeline.Transient, ""},
@@ -170,10 +178,47 @@ func TestFaultKinds(t *testing.T) {
 			require.ErrorAs(t, err, &f)
 			require.Equal(t, tc.setting, f.Setting)
 			require.ErrorIs(t, err, tc.err)
+			for e := err; e != nil; e = errors.Unwrap(e) {
+				require.NotContains(t, e.Error(), hush, "histories hold each error of a chain")
+			}
 		})
 	}
 	require.NoError(t, s.fault(nil, "load"))
 	require.Equal(t, context.Canceled, s.fault(context.Canceled, "load"))
+}
+
+func TestAnUploadsPermissionDoesNotShow(t *testing.T) {
+	err := newSink(sound(), nil).fault(errors.New(`PUT "https://acct.blob.core.windows.net/stage/f.parquet?sig=`+hush+`&se=1": refused`), "put")
+	require.Equal(t, `put: PUT "https://acct.blob.core.windows.net/stage/f.parquet?[redacted]": refused`, err.Error())
+}
+
+// TestLoginsThatAreNotAnswered asks the real driver what it makes of answers
+// that no Snowflake gives.
+func TestLoginsThatAreNotAnswered(t *testing.T) {
+	t.Setenv("SNOWFLAKE_DISABLE_PLATFORM_DETECTION", "true")
+	for status, kind := range map[int]pipeline.Kind{
+		http.StatusForbidden: pipeline.Misconfigured, http.StatusNotFound: pipeline.Misconfigured, http.StatusBadRequest: pipeline.Transient,
+	} {
+		t.Run(http.StatusText(status), func(t *testing.T) {
+			web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { http.Error(w, hush, status) }))
+			defer web.Close()
+			at, err := url.Parse(web.URL)
+			require.NoError(t, err)
+			cfg := sound()
+			cfg = cfg.FromEnv(one("SNOWFLAKE_PORT", at.Port()))
+			cfg.Host, cfg.Protocol, cfg.Password, cfg.Timeout = "127.0.0.1", "http", hush, time.Second
+			s, err := New(cfg)
+			require.NoError(t, err)
+			defer func() { require.NoError(t, s.Close()) }()
+			_, err = s.State(t.Context())
+			require.Error(t, err)
+			require.Equal(t, kind, pipeline.KindOf(err), "%v", err)
+			if kind == pipeline.Misconfigured {
+				require.ErrorContains(t, err, "SNOWFLAKE_ACCOUNT")
+			}
+			require.NotContains(t, err.Error(), hush)
+		})
+	}
 }
 
 func TestFieldsThatSnowflakeCannotTellApartAreRefused(t *testing.T) {

@@ -42,44 +42,51 @@ func table(name string) Config {
 	return cfg
 }
 
+// opened is a sink that sends REMOVE only to a server that knows it.
 func opened(cfg Config) (*Sink, error) {
 	s, err := New(cfg)
 	if err == nil {
-		s.keepStage = true
+		s.keepStage = os.Getenv("SNOWFLAKE_HOST") != ""
 	}
 	return s, err
 }
 
 func TestConformance(t *testing.T) {
 	start(t)
-	sinktest.Run(t, func(t *testing.T) sinktest.Harness {
+	sinktest.Run(t, func(*testing.T) sinktest.Harness {
 		cfg := fresh()
-		run := func(query string) func() error {
-			return func() error {
-				s, err := opened(cfg)
-				if err != nil {
-					return err
-				}
-				n, err := exec(context.Background(), s.db, strings.NewReplacer("TABLE", s.table).Replace(query))
-				if err == nil && n == 0 {
-					err = errors.New("nothing was damaged")
-				}
-				return errors.Join(err, s.Close())
-			}
+		h := harness(cfg)
+		h.CrashPoints = crashPoints
+		h.Crash = func(point string, step sinktest.Step) (bool, error) {
+			return crash(victim{Table: cfg.Table, Point: point, Step: step})
 		}
-		return sinktest.Harness{
-			Open: func() (sink.Sink, error) { return opened(cfg) },
-			Damage: map[string]func() error{
-				"a flipped byte": run(`UPDATE TABLE SET "EMAIL" = 'x' || "EMAIL" WHERE "_PARTITION" = 0 AND "_OFFSET" = 2`),
-				"a missing file": run(`DELETE FROM TABLE WHERE "_FILE" = (SELECT MIN("_FILE") FROM TABLE)`),
-				"a row too many": run(`INSERT INTO TABLE SELECT * FROM TABLE WHERE "_PARTITION" = 0 AND "_OFFSET" = 2`),
-			},
-			CrashPoints: crashPoints,
-			Crash: func(point string, step sinktest.Step) (bool, error) {
-				return crash(victim{Table: cfg.Table, Point: point, Step: step})
-			},
-		}
+		return h
 	})
+}
+
+// harness opens a table and damages it, wherever it is.
+func harness(cfg Config) sinktest.Harness {
+	run := func(query string) func() error {
+		return func() error {
+			s, err := opened(cfg)
+			if err != nil {
+				return err
+			}
+			n, err := exec(context.Background(), s.db, strings.NewReplacer("TABLE", s.table).Replace(query))
+			if err == nil && n == 0 {
+				err = errors.New("nothing was damaged")
+			}
+			return errors.Join(err, s.Close())
+		}
+	}
+	return sinktest.Harness{
+		Open: func() (sink.Sink, error) { return opened(cfg) },
+		Damage: map[string]func() error{
+			"a flipped byte": run(`UPDATE TABLE SET "EMAIL" = 'x' || "EMAIL" WHERE "_PARTITION" = 0 AND "_OFFSET" = 2`),
+			"a missing file": run(`DELETE FROM TABLE WHERE "_FILE" = (SELECT MIN("_FILE") FROM TABLE)`),
+			"a row too many": run(`INSERT INTO TABLE SELECT * FROM TABLE WHERE "_PARTITION" = 0 AND "_OFFSET" = 2`),
+		},
+	}
 }
 
 type victim struct {

@@ -187,7 +187,10 @@ func (a *attempt) copy(ctx context.Context, suffix string, f ledger.DataFile) er
 func (a *attempt) drop(ctx context.Context) {
 	ctx, cancel := farewell(ctx)
 	defer cancel()
-	for suffix := range a.tables {
+	for _, suffix := range []string{rowsSuffix, rejectsSuffix} {
+		if _, ok := a.tables[suffix]; !ok {
+			continue
+		}
 		_, _ = a.s.db.ExecContext(ctx, "DROP TABLE IF EXISTS "+a.table(suffix))
 	}
 	if a.prefix != "" && !a.s.keepStage {
