@@ -3,11 +3,12 @@
 - passwords and key pairs are checked, as Snowflake does;
 - MERGE works within a transaction, and conflicts are Snowflake's errors instead of HTTP 500;
 - what is created twice is an error with Snowflake's number for it;
-- a transaction that idles is rolled back, as Snowflake does after five minutes to one that blocks others.
+- a transaction that idles and was in another's way is rolled back, as Snowflake does after five minutes.
 
 usage: serve.py PORT, with PASSWORDS='{"USER": "password"}', PUBLIC_KEYS='{"USER": "file.pem"}' and IDLE_SECONDS.
 """
 import base64
+import collections
 import gzip
 import hashlib
 import json
@@ -34,7 +35,29 @@ IDLE_SECONDS = float(os.environ.get("IDLE_SECONDS", "5"))
 execute = fakesnow.cursor.FakeSnowflakeCursor._execute
 
 
-def execute_as_snowflake(self, transformed, params=None):
+class Session:
+    """What is known of a connection: whether a statement runs on it, and when the last one ended."""
+
+    def __init__(self):
+        self.busy = threading.RLock()
+        self.idle_since = time.monotonic()
+
+
+sessions = collections.defaultdict(Session)  # by connection
+last_conflict = 0.0
+
+
+def execute_timed(self, transformed, params=None):
+    session = sessions[self._duck_conn]
+    with session.busy:
+        try:
+            return execute_as_snowflake(self, transformed, params)
+        finally:
+            session.idle_since = time.monotonic()
+
+
+def execute_as_snowflake(self, transformed, params):
+    global last_conflict
     try:
         if isinstance(transformed, exp.Create) and (t := transformed.find(exp.Table)) and t.name.lower() == "merge_candidates":
             self._duck_conn.execute(transformed.sql(dialect="duckdb"), params)
@@ -43,6 +66,7 @@ def execute_as_snowflake(self, transformed, params=None):
     except duckdb.ConstraintException as e:
         raise errors.ProgrammingError(msg=str(e), errno=100072, sqlstate="22000") from e
     except duckdb.TransactionException as e:
+        last_conflict = time.monotonic()
         raise errors.ProgrammingError(msg=str(e), errno=625, sqlstate="57014") from e
     except errors.ProgrammingError as e:
         if e.errno == 2003 and "already exists" in str(e):
@@ -50,7 +74,7 @@ def execute_as_snowflake(self, transformed, params=None):
         raise
 
 
-fakesnow.cursor.FakeSnowflakeCursor._execute = execute_as_snowflake
+fakesnow.cursor.FakeSnowflakeCursor._execute = execute_timed
 
 
 def refuse(code, message):
@@ -91,29 +115,21 @@ for route in server.app.routes:
     if route.path == "/session/v1/login-request":
         route.endpoint, route.app = checked_login, request_response(checked_login)
 
-last_used = {}
-to_conn = server.to_conn
-
-
-def noted(token):
-    conn = to_conn(token)
-    last_used[token] = time.monotonic()
-    return conn
-
-
-server.to_conn = noted
-
-
 def end_idle_transactions():
     while True:
         time.sleep(min(1, IDLE_SECONDS / 2))
-        for token, conn in list(server.sessions.items()):
-            if time.monotonic() - last_used.get(token, time.monotonic()) > IDLE_SECONDS:
-                try:
-                    conn._duck_conn.execute("ROLLBACK")
-                except Exception:  # there was none
-                    pass
-                last_used[token] = time.monotonic() + 1e9
+        for conn, session in list(sessions.items()):
+            if session.idle_since + IDLE_SECONDS > time.monotonic() or last_conflict < session.idle_since:
+                continue
+            if not session.busy.acquire(blocking=False):
+                continue
+            try:
+                conn.execute("ROLLBACK")
+            except Exception:  # there was none
+                pass
+            finally:
+                session.idle_since = time.monotonic()
+                session.busy.release()
 
 
 threading.Thread(target=end_idle_transactions, daemon=True).start()
