@@ -82,15 +82,6 @@ test-crash: temporal ## Strike the whole pipeline with every fault, on every kin
 test-crash-short: temporal ## The part of it that CI runs with the integration tests: 25 faults on a table in a folder
 	$(GO) test -count=1 -tags integration,cloud -timeout 20m -run TestCrashSuite -v $(TESTFLAGS) ./internal/e2e
 
-.PHONY: test-crash
-test-crash: temporal ## Strike the whole pipeline with every fault, on every kind of table, and count (CRASH_TARGET=parquet CRASH_FAULTS=50 CRASH_SEED=1; CRASH_REPORT=docs/reliability.md writes the result there)
-	@set -x; CRASH_TARGET=$${CRASH_TARGET:-all} CRASH_FAULTS=$${CRASH_FAULTS:-0} CRASH_REPORT=$(abspath $(CRASH_REPORT)) \
-		$(GO) test -count=1 -tags integration,cloud -timeout 150m -run TestCrashSuite -v $(TESTFLAGS) ./internal/e2e
-
-.PHONY: test-crash-short
-test-crash-short: temporal ## The part of it that CI runs with the integration tests: 25 faults on a table in a folder
-	$(GO) test -count=1 -tags integration,cloud -timeout 20m -run TestCrashSuite -v $(TESTFLAGS) ./internal/e2e
-
 .PHONY: test-snowflake
 test-snowflake: ## Run the Snowflake sink's tests against fakesnow (needs Python), and against a real account if SNOWFLAKE_ACCOUNT and the rest are set
 	$(GO) test -count=1 -tags integration -timeout 30m $(TESTFLAGS) ./sink/snowflake
