@@ -87,7 +87,7 @@ func (f *fetcher) progress(ctx context.Context) (answer, error) {
 		default:
 			empty = 0
 			if !f.passing(err) {
-				return answer{}, err
+				return answer{}, f.vanished(err)
 			}
 			f.leader = -1 // it may have moved
 		}
@@ -117,6 +117,16 @@ func (f *fetcher) passing(err error) bool {
 		return false
 	}
 	return f.reached
+}
+
+// vanished is the fault of a topic that was there and isn't any more. Whether it
+// comes back under its name is no matter: its offsets are other records then.
+// Other errors pass through.
+func (f *fetcher) vanished(err error) error {
+	if !f.reached || !unknownTopic(err) {
+		return err
+	}
+	return pipeline.Misconfiguredf(settingTopic, "read topic %q on from offset %d: %w; was it deleted, or made anew, while it was read?", f.topic, f.next, err)
 }
 
 // stalled is the fault of a read that got no further. An offset beyond the end
