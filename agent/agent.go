@@ -99,6 +99,10 @@ type Args struct {
 	Hold          bool   `json:"hold,omitempty"`
 	PauseSchedule bool   `json:"pause_schedule,omitempty"`
 	Cause         string `json:"cause,omitempty"` // groups incidents: "pipeline/condition[/detail]"
+	// Escalate: what the person is advised to answer, and the mapping that a
+	// replay would take. Nothing follows from them but a person's answer.
+	Advice  string            `json:"advice,omitempty"` // release, replay, discard, or empty
+	Mapping *pipeline.Mapping `json:"mapping,omitempty"`
 	// Retrigger: wait this long before the next run.
 	BackoffS int64 `json:"backoff_s,omitempty"`
 	// Notify and Log.
@@ -128,6 +132,20 @@ type Proposal struct {
 	Actions []Planned       `json:"actions"`
 	Summary string          `json:"summary"`
 	Raw     json.RawMessage `json:"raw,omitempty"` // a model's answer as it came
+
+	RootCause string    `json:"root_cause,omitempty"` // a hypothesis
+	Evidence  []string  `json:"evidence,omitempty"`   // the facts that it rests on, in words
+	Use       *ModelUse `json:"use,omitempty"`        // nil: no model was asked
+}
+
+// ModelUse is what asking a model took.
+type ModelUse struct {
+	Model        string   `json:"model"`
+	PromptSHA256 string   `json:"prompt_sha256"` // of all messages sent, without the fences' token
+	PromptTokens int      `json:"prompt_tokens"`
+	AnswerTokens int      `json:"answer_tokens"`
+	LatencyMs    int64    `json:"latency_ms"`
+	Lookups      []string `json:"lookups,omitempty"` // what it looked up
 }
 
 // Proposer chooses actions inside bounds. An error makes the decision fall

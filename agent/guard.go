@@ -146,7 +146,7 @@ func given(a Args) []string {
 	}{
 		{"fields", len(a.Fields) > 0}, {"column", a.Column != ""}, {"values", len(a.Values) > 0},
 		{"hold", a.Hold}, {"pause_schedule", a.PauseSchedule}, {"cause", a.Cause != ""},
-		{"backoff_s", a.BackoffS != 0}, {"message", a.Message != ""},
+		{"backoff_s", a.BackoffS != 0}, {"message", a.Message != ""}, {"advice", a.Advice != ""}, {"mapping", a.Mapping != nil},
 	} {
 		if g.is {
 			out = append(out, g.name)
