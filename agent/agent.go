@@ -124,6 +124,11 @@ type Bounds struct {
 	Cause string `json:"cause"`
 	// MaxBackoffS is the longest wait that a retrigger may ask for, in seconds.
 	MaxBackoffS int64 `json:"max_backoff_s"`
+	// Segments are the columns and values that a quarantine may choose among,
+	// the default first; none if there is no choice.
+	Segments []Args `json:"segments,omitempty"`
+	// Mends are the parts that a mapping may be advised of.
+	Mends []Mend `json:"mends,omitempty"`
 }
 
 // Proposal is what a proposer chose, before the guard.

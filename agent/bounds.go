@@ -40,6 +40,7 @@ func (p Policy) Bounds(f Facts) Bounds {
 		b.OneOf[i] = slices.DeleteFunc(list, func(a Action) bool { return !slices.Contains(b.Allowed, a) })
 	}
 	slices.SortStableFunc(b.Default, func(x, y Planned) int { return rank(x.Action) - rank(y.Action) })
+	b.options()
 	b.Cause = b.cause()
 	b.MaxBackoffS = seconds(p.Retrigger.MaxBackoff)
 	return b.Bounds
@@ -266,7 +267,8 @@ func (b *bounds) budget() {
 	if !slices.ContainsFunc(b.Default, func(p Planned) bool { return p.Action == Quarantine }) {
 		return
 	}
-	out := b.staysOut()
+	in, _ := b.policy.localized(b.facts)
+	out := b.staysOut(in)
 	if out.cmp(b.policy.QuarantineMaxShare) <= 0 {
 		return
 	}
@@ -279,10 +281,10 @@ func (b *bounds) budget() {
 	}
 }
 
-// staysOut is what a quarantine would keep out, from above: a record with two
-// findings is counted twice. New fields keep nothing out: such records conform
-// otherwise, and load.
-func (b *bounds) staysOut() portion {
+// staysOut is what a quarantine of a segment's failing records would keep out,
+// from above: a record with two findings is counted twice. New fields keep
+// nothing out: such records conform otherwise, and load.
+func (b *bounds) staysOut(in segment) portion {
 	read, n, uncounted := b.facts.Report.Records.Read, max(0, b.facts.Report.Records.Malformed), 0.0
 	_, breaking := b.policy.drift(b.facts)
 	for _, d := range breaking {
@@ -294,9 +296,7 @@ func (b *bounds) staysOut() portion {
 			uncounted += part(0, 0, d.Share).share
 		}
 	}
-	if s, ok := b.policy.localized(b.facts); ok {
-		n += s.failed
-	}
+	n += in.failed
 	if uncounted > 0 {
 		return part(0, 0, min(1, uncounted+part(n, read, 0).share))
 	}

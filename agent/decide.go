@@ -65,6 +65,9 @@ func (d *Decision) choose(ctx context.Context, f Facts, b Bounds, prop Proposer)
 	d.Summary = summary(f, b, d.Actions)
 	if d.By != (Rules{}).Name() && chosen.Summary != "" {
 		d.Summary += " " + d.By + " says: " + clip(chosen.Summary, maxError)
+		if chosen.RootCause != "" {
+			d.Summary += " Likely cause: " + clip(chosen.RootCause, maxError)
+		}
 	}
 }
 
@@ -79,11 +82,15 @@ func complete(p Proposal, b Bounds) Proposal {
 	return p
 }
 
-// recordable makes a model's answer fit for the log: if it is no JSON, it is
-// kept as a text.
+// maxRaw bounds what the log keeps of a model's answer, in bytes: a plan takes a
+// fraction of it.
+const maxRaw = 16 << 10
+
+// recordable makes a model's answer fit for the log: if it is no JSON, or more
+// than a plan can be, its beginning is kept as a text.
 func recordable(p Proposal) Proposal {
-	if len(p.Raw) > 0 && !json.Valid(p.Raw) {
-		p.Raw, _ = json.Marshal(string(p.Raw)) // a string always encodes
+	if len(p.Raw) > maxRaw || len(p.Raw) > 0 && !json.Valid(p.Raw) {
+		p.Raw, _ = json.Marshal(string(p.Raw[:min(len(p.Raw), maxRaw)])) // a string always encodes
 	}
 	return p
 }

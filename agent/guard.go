@@ -3,6 +3,7 @@ package agent
 import (
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -78,14 +79,14 @@ func checkArgs(b Bounds, a Planned) error {
 		err = checkRemap(a.Args, def)
 	case Quarantine:
 		rest.Column, rest.Values = "", nil
-		err = checkQuarantine(a.Args, def)
+		err = checkQuarantine(a.Args, append(slices.Clone(b.Segments), def))
 	case Retrigger:
 		rest.BackoffS = 0
 		if a.Args.BackoffS < def.BackoffS || a.Args.BackoffS > b.MaxBackoffS {
 			err = fmt.Errorf("retrigger: a backoff of %d s is not between %d and %d", a.Args.BackoffS, def.BackoffS, b.MaxBackoffS)
 		}
 	case Escalate:
-		rest.Hold, rest.PauseSchedule, rest.Cause, rest.Message = false, false, "", ""
+		rest.Hold, rest.PauseSchedule, rest.Cause, rest.Message, rest.Advice, rest.Mapping = false, false, "", "", "", nil
 		err = checkEscalate(b, a.Args, def)
 	case Log, Notify:
 		rest.Message = ""
@@ -105,11 +106,14 @@ func checkRemap(a, def Args) error {
 
 // checkQuarantine lets no other values through than the facts show: fewer
 // would load what the matrix keeps out, more would keep out what it loads.
-func checkQuarantine(a, def Args) error {
-	if a.Column != def.Column || len(a.Values) != len(def.Values) || !subset(def.Values, a.Values) {
-		return fmt.Errorf("quarantine: %s %s is not the segment that the facts show: %s %s", quote(a.Column), quoted(a.Values), quote(def.Column), quoted(def.Values))
+func checkQuarantine(a Args, fit []Args) error {
+	for _, s := range fit {
+		if a.Column == s.Column && len(a.Values) == len(s.Values) && subset(s.Values, a.Values) {
+			return nil
+		}
 	}
-	return nil
+	def := fit[len(fit)-1]
+	return fmt.Errorf("quarantine: %s %s is not the segment that the facts show: %s %s", quote(a.Column), quoted(a.Values), quote(def.Column), quoted(def.Values))
 }
 
 func checkEscalate(b Bounds, a, def Args) error {
@@ -122,6 +126,12 @@ func checkEscalate(b Bounds, a, def Args) error {
 	}
 	if a.Cause != b.Cause {
 		errs = append(errs, fmt.Errorf("escalate: cause %s is not %s", quote(a.Cause), quote(b.Cause)))
+	}
+	if a.Advice != "" && !slices.Contains(advices, a.Advice) {
+		errs = append(errs, fmt.Errorf("escalate: advice %s is none of %s", quote(a.Advice), list(advices)))
+	}
+	if a.Mapping != nil && !reflect.DeepEqual(a.Mapping, mapping(mended(b.Mends, *a.Mapping))) {
+		errs = append(errs, errors.New("escalate: the mapping has parts that the facts don't show, or mends a field twice"))
 	}
 	return errors.Join(errs...)
 }

@@ -208,19 +208,29 @@ func (s segment) evidence(f Facts) map[string]any {
 // are concentrated. Of several columns the one whose values have the fewest
 // records wins: it points at the cause most narrowly.
 func (p Policy) localized(f Facts) (best segment, ok bool) {
+	all := p.localizations(f)
+	if len(all) == 0 {
+		return segment{}, false
+	}
+	return all[0], true
+}
+
+// localizations are all columns that fit, the narrowest first.
+func (p Policy) localizations(f Facts) []segment {
 	byColumn := map[string][]pipeline.Segment{}
 	for _, s := range f.Report.Quality.Segments {
 		if s.Failed > 0 && s.Failed <= s.Records {
 			byColumn[s.Column] = append(byColumn[s.Column], s)
 		}
 	}
+	var all []segment
 	for _, c := range slices.Sorted(maps.Keys(byColumn)) {
-		s, found := p.concentrated(byColumn[c], f.Report.Quality.Failed, f.Report.Records.Read)
-		if found && (!ok || s.records < best.records) {
-			best, ok = s, true
+		if s, found := p.concentrated(byColumn[c], f.Report.Quality.Failed, f.Report.Records.Read); found {
+			all = append(all, s)
 		}
 	}
-	return best, ok
+	slices.SortStableFunc(all, func(a, b segment) int { return cmp.Compare(a.records, b.records) })
+	return all
 }
 
 // concentrated takes the worst values one by one, leaving out those that would

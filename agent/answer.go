@@ -1,0 +1,180 @@
+package agent
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/autonomous-data-pipeline/adp/pipeline"
+)
+
+// answer is what a model may say: a choice of words and IDs that the question
+// gave it, and two texts for people.
+type answer struct {
+	Evidence  []string `json:"evidence"`
+	RootCause string   `json:"root_cause"`
+	Actions   []Action `json:"actions"`
+	Hold      bool     `json:"hold"`
+	Segment   string   `json:"segment"`
+	WaitS     *int64   `json:"wait_s"`
+	Mapping   []string `json:"mapping"`
+	Advice    string   `json:"advice"`
+	Summary   string   `json:"summary"`
+}
+
+// read decodes an answer and holds it against the question's schema, whatever
+// the provider has promised. Nothing is guessed or repaired.
+func (q question) read(raw string) (answer, error) {
+	var a answer
+	if !utf8.ValidString(raw) {
+		return a, errors.New("the answer is no UTF-8")
+	}
+	if err := decode([]byte(raw), &a); err != nil {
+		return a, fmt.Errorf("the answer isn't the JSON that was asked for: %w", err)
+	}
+	return a, errors.Join(
+		among("evidence", a.Evidence, ids("f", len(q.facts)), maxCited),
+		among("actions", strs(a.Actions), strs(q.open), len(q.open)),
+		among("mapping", a.Mapping, ids("m", len(q.bounds.Mends)), maxMends),
+		q.word("segment", a.Segment, ids("s", len(q.bounds.Segments))),
+		q.word("advice", a.Advice, append(slices.Clone(advices), "none")),
+		between("wait_s", a.wait(q.least()), q.least(), q.bounds.MaxBackoffS, q.canWait || a.WaitS == nil),
+		atMost("root_cause", a.RootCause, maxRootCause),
+		atMost("summary", a.Summary, maxSummary),
+	)
+}
+
+func decode(raw []byte, into any) error {
+	d := json.NewDecoder(bytes.NewReader(raw))
+	d.DisallowUnknownFields()
+	if err := d.Decode(into); err != nil {
+		return err
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return errors.New("something follows the JSON object")
+	}
+	return nil
+}
+
+func (a answer) wait(least int64) int64 {
+	if a.WaitS == nil {
+		return least
+	}
+	return *a.WaitS
+}
+
+func among(key string, got, allowed []string, most int) error {
+	seen := map[string]bool{}
+	for _, g := range got {
+		if !slices.Contains(allowed, g) {
+			return fmt.Errorf("%s has %s, which is none of %s", key, quote(g), list(allowed))
+		}
+		if seen[g] {
+			return fmt.Errorf("%s has %s twice", key, quote(g))
+		}
+		seen[g] = true
+	}
+	if len(got) > most {
+		return fmt.Errorf("%s has %d items; %d are the most", key, len(got), most)
+	}
+	return nil
+}
+
+// word checks a single choice; leaving it out keeps the default.
+func (q question) word(key, got string, allowed []string) error {
+	if got == "" {
+		return nil
+	}
+	return among(key, []string{got}, allowed, 1)
+}
+
+func between(key string, v, lo, hi int64, asked bool) error {
+	if !asked || v < lo || v > hi {
+		return fmt.Errorf("%s %d is not between %d and %d, or wasn't asked for", key, v, lo, hi)
+	}
+	return nil
+}
+
+func atMost(key, s string, n int) error {
+	if utf8.RuneCountInString(s) > n {
+		return fmt.Errorf("%s is longer than %d characters", key, n)
+	}
+	return nil
+}
+
+// plan turns a choice into actions: the mandatory ones come from policy, the
+// arguments from the facts.
+func (q question) plan(a answer) []Planned {
+	chosen := append(slices.Clone(q.bounds.Mandatory), a.Actions...)
+	remaps := slices.Contains(chosen, Remap)
+	if q.mustHold(chosen, a) && !slices.Contains(chosen, Escalate) {
+		chosen = append(chosen, Escalate)
+	}
+	out := make([]Planned, 0, len(chosen))
+	for _, action := range byOrder(chosen) {
+		p, _ := q.def(action)
+		why := clip(plain(a.RootCause), maxRootCause)
+		if p.Reason == "" {
+			p.Reason = why
+		}
+		switch action {
+		case Quarantine:
+			if i := slices.Index(ids("s", len(q.bounds.Segments)), a.Segment); i >= 0 {
+				p.Args.Column, p.Args.Values = q.bounds.Segments[i].Column, q.bounds.Segments[i].Values
+			}
+		case Retrigger:
+			p.Args.BackoffS = a.wait(q.least())
+		case Escalate:
+			p.Args.Hold = p.Args.Hold || q.mustHold(chosen, a)
+			p.Args.Cause = q.bounds.Cause
+			p.Args.Advice = strings.TrimPrefix(a.Advice, "none")
+			p.Args.Mapping = q.mapping(a, remaps)
+		case Log, Notify:
+			if p.Args.Message == "" {
+				p.Args.Message = clip(plain(a.Summary), maxSummary)
+			}
+		}
+		out = append(out, p)
+	}
+	return out
+}
+
+// mustHold reports whether a person has to be waited for: the model wants it,
+// or new fields would be dropped.
+func (q question) mustHold(chosen []Action, a answer) bool {
+	leaves := slices.Contains(q.bounds.Allowed, Remap) && !slices.Contains(chosen, Remap)
+	return a.Hold && q.canHold || leaves
+}
+
+// mapping is the advised mapping. A field that becomes a column of its own
+// isn't renamed as well.
+func (q question) mapping(a answer, remaps bool) *pipeline.Mapping {
+	var chosen []Mend
+	for _, m := range q.bounds.Mends {
+		if slices.Contains(a.Mapping, m.ID) && !(remaps && m.From != "") {
+			chosen = append(chosen, m)
+		}
+	}
+	return mapping(chosen)
+}
+
+// cited are the facts that an answer rests on, in words.
+func (q question) cited(a answer) []string {
+	var out []string
+	for i, id := range ids("f", len(q.facts)) {
+		if slices.Contains(a.Evidence, id) {
+			out = append(out, q.unfenced(q.facts[i]))
+		}
+	}
+	return out
+}
+
+// unfenced shows a prompt's line to people.
+func (q question) unfenced(s string) string {
+	return strings.NewReplacer("<"+q.fence.token+">", `"`, "</"+q.fence.token+">", `"`).Replace(s)
+}
