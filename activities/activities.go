@@ -38,7 +38,9 @@ type Dataset struct {
 	ShardRecords int64
 	Limits       pipeline.Limits
 	Policy       agent.Policy
-	Proposer     agent.Proposer
+	Agent        agent.Settings
+	Model        *agent.Model // is asked before deciding; nil: rules decide alone
+	Shadow       *agent.Model // is asked afterwards, and never obeyed; nil: nobody is
 	Source       source.Source
 	Engine       batch.Engine
 	Sink         sink.Sink

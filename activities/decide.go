@@ -26,30 +26,79 @@ func (s *Set) decide(ctx context.Context, req agent.Request) (agent.Decided, err
 	if err != nil {
 		return agent.Decided{}, err
 	}
-	facts := agent.Facts{Report: req.Report, Retriggers: req.Retriggers, Tried: req.Tried}
-	if req.Staged != nil {
-		if facts.Failed, err = failedExpectations(d, req); err != nil {
-			return agent.Decided{}, err
-		}
-	}
-	if req.Report.Failure != nil {
-		failed, err := s.Ops.FailuresInARow(ctx, d.Name, req.Run.RunID)
-		if err != nil {
-			return agent.Decided{}, err
-		}
-		facts.Report.ConsecutiveFailures = failed.Count + 1
-		for _, f := range failed.Runs {
-			facts.LastErrors = append(facts.LastErrors, f.Failure)
-		}
-	}
-	decision, err := agent.Decide(ctx, facts, d.Policy, d.Proposer, s.Now(), req.Run.RunID)
+	facts, err := s.facts(ctx, d, req)
 	if err != nil {
 		return agent.Decided{}, err
 	}
-	if err := s.recordDecision(ctx, d, decision, facts); err != nil {
+	policy, err := s.policy(ctx, d, req)
+	if err != nil {
 		return agent.Decided{}, err
 	}
-	return agent.Decided{Decision: decision, ConsecutiveFailures: facts.Report.ConsecutiveFailures}, nil
+	open := agent.Open(policy.Bounds(facts))
+	if d.Model != nil && req.Proposed == nil && open {
+		return agent.Decided{Ask: d.ask(d.Model)}, nil
+	}
+	var by agent.Proposer = agent.Rules{}
+	if req.Proposed != nil {
+		by = agent.Given{Proposed: *req.Proposed}
+	}
+	decision, err := agent.Decide(ctx, facts, policy, by, s.Now(), req.Run.RunID)
+	if err != nil {
+		return agent.Decided{}, err
+	}
+	if err := s.recordDecision(ctx, d, decision, facts, policy); err != nil {
+		return agent.Decided{}, err
+	}
+	made := agent.Decided{Decision: decision, ConsecutiveFailures: facts.Report.ConsecutiveFailures}
+	if open {
+		made.Shadow = d.ask(d.Shadow)
+	}
+	return made, nil
+}
+
+// ask is the question to a model, if there is one.
+func (d *Dataset) ask(m *agent.Model) *agent.Ask {
+	if m == nil {
+		return nil
+	}
+	return &agent.Ask{Provider: m.Name(), TimeoutS: int64(d.Agent.Timeout.Seconds())}
+}
+
+// facts completes what the run knows by what was staged and what happened
+// before. The same request gives the same facts, until another run has ended.
+func (s *Set) facts(ctx context.Context, d *Dataset, req agent.Request) (agent.Facts, error) {
+	facts := agent.Facts{Report: req.Report, Retriggers: req.Retriggers, Tried: append(s.triedBefore(ctx, req.Run), req.Tried...)}
+	var err error
+	if req.Staged != nil {
+		if facts.Failed, err = failedExpectations(d, req); err != nil {
+			return agent.Facts{}, err
+		}
+	}
+	if req.Report.Failure == nil {
+		return facts, nil
+	}
+	failed, err := s.Ops.FailuresInARow(ctx, d.Name, req.Run.RunID)
+	if err != nil {
+		return agent.Facts{}, err
+	}
+	facts.Report.ConsecutiveFailures = failed.Count + 1
+	for _, f := range failed.Runs {
+		facts.LastErrors = append(facts.LastErrors, f.Failure)
+	}
+	return facts, nil
+}
+
+// triedBefore is the retrigger that this run is, with what came of the run
+// before it. A history that was pruned has nothing to tell.
+func (s *Set) triedBefore(ctx context.Context, run pipeline.Run) []agent.Attempt {
+	if run.ParentID == "" {
+		return nil
+	}
+	before, err := s.Ops.Run(ctx, run.ParentID)
+	if err != nil {
+		return nil
+	}
+	return []agent.Attempt{{Action: agent.Retrigger, RunID: run.ParentID, Outcome: string(before.Outcome)}}
 }
 
 func failedExpectations(d *Dataset, req agent.Request) ([]agent.FailedExpectation, error) {
@@ -69,8 +118,8 @@ func failedExpectations(d *Dataset, req agent.Request) ([]agent.FailedExpectatio
 	return agent.FailedExpectations(doc), nil
 }
 
-func (s *Set) recordDecision(ctx context.Context, d *Dataset, decision agent.Decision, facts agent.Facts) error {
-	if err := d.audit().Decision(decision, facts, d.Policy); err != nil {
+func (s *Set) recordDecision(ctx context.Context, d *Dataset, decision agent.Decision, facts agent.Facts, policy agent.Policy) error {
+	if err := d.audit().Decision(decision, facts, policy); err != nil {
 		return err
 	}
 	b, err := json.Marshal(facts)

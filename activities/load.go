@@ -88,7 +88,11 @@ func (s *Set) validate(ctx context.Context, req pipeline.ValidateRequest) (pipel
 	if err := readJSON(filepath.Join(d.stagedDir(req.Run.RunID, req.Staged), "receipt.json"), &receipt); err != nil {
 		return pipeline.Validated{}, err
 	}
-	return readBack(ctx, d, receipt)
+	v, err := readBack(ctx, d, receipt)
+	if b := req.StaysOut; err == nil && b != nil && (v.Rejects < b.Min || v.Rejects > b.Max) {
+		v.Problems = append(v.Problems, fmt.Sprintf("the quarantine was to keep %d to %d records out, and keeps %d", b.Min, b.Max, v.Rejects))
+	}
+	return v, err
 }
 
 func readBack(ctx context.Context, d *Dataset, receipt sink.Receipt) (pipeline.Validated, error) {

@@ -176,6 +176,10 @@ type Decision struct {
 	Severity   string    `json:"severity"` // info, warning or critical
 	Summary    string    `json:"summary"`
 	Facts      string    `json:"facts_digest"` // SHA-256 of the facts' JSON
+
+	// StaysOut is the check that a quarantine worked: so many records must be
+	// out of the table. Nil if none is planned, or nobody counted.
+	StaysOut *pipeline.Between `json:"stays_out,omitempty"`
 }
 
 // Find returns the planned action of this kind, if any.

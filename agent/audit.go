@@ -27,6 +27,8 @@ const (
 	KindDecision EntryKind = "decision" // facts, policy and decision
 	KindExecuted EntryKind = "executed" // what was done, and what reading back showed
 	KindAnswer   EntryKind = "answer"   // a person's resolution of an incident
+	KindShadow   EntryKind = "shadow"   // what another proposer would have done
+	KindSwitch   EntryKind = "switch"   // a person turned the kill switch
 )
 
 // Entry is one line of the decision log. Hash is the SHA-256 of the line
@@ -62,6 +64,16 @@ func (e Entry) Line() string {
 		var r pipeline.Resolution
 		if json.Unmarshal(e.Body, &r) == nil {
 			return fmt.Sprintf("%s  %s by %s %s", r.Incident, r.Resolution, r.By, r.Comment)
+		}
+	case KindShadow:
+		var s Shadow
+		if json.Unmarshal(e.Body, &s) == nil {
+			return fmt.Sprintf("%s  %s would %s", s.Decision, s.Proposal.By, s.stance())
+		}
+	case KindSwitch:
+		var s Switch
+		if json.Unmarshal(e.Body, &s) == nil {
+			return fmt.Sprintf("kill switch %s by %s %s", map[bool]string{true: "on", false: "off"}[s.On], s.By, s.Reason)
 		}
 	case KindExecuted:
 		var x Executed

@@ -41,7 +41,7 @@ func Decide(ctx context.Context, f Facts, p Policy, prop Proposer, now time.Time
 		Allowed: b.Allowed, Mandatory: b.Mandatory, Facts: digest,
 	}
 	d.choose(ctx, f, b, prop)
-	d.Severity = severity(d)
+	d.Severity, d.StaysOut = severity(d), d.staysOut(f)
 	d.ID, err = decisionID(d, p)
 	return d, err
 }

@@ -199,26 +199,3 @@ func TestAnAnswerThatIsNoJSONCanBeRecorded(t *testing.T) {
 	require.NoError(t, json.Unmarshal(b, &back))
 	require.JSONEq(t, `"{\"actions\": ["`, string(back.Proposal.Raw))
 }
-
-func TestExecutionIsCheckedAgain(t *testing.T) {
-	f := seen(1000, retyped("age", 10))
-	d := decide(t, f, agent.DefaultPolicy(), agent.Rules{})
-	require.NoError(t, d.CheckExecution(f))
-	tests := map[string]struct {
-		facts  agent.Facts
-		change func(*agent.Decision)
-		says   string
-	}{
-		"other facts":              {seen(1000, retyped("age", 11)), func(*agent.Decision) {}, "the facts have changed"},
-		"an action slipped in":     {f, func(d *agent.Decision) { d.Actions = append(d.Actions, agent.Planned{Action: agent.Remap}) }, "remap is not allowed"},
-		"an escalation dropped":    {f, func(d *agent.Decision) { d.Actions = d.Actions[:1] }, "escalate is mandatory"},
-		"facts that can't be told": {seen(10, lateShare(math.Inf(1))), func(*agent.Decision) {}, "encode the facts"},
-	}
-	for name, tc := range tests {
-		t.Run(name, func(t *testing.T) {
-			bent := d
-			tc.change(&bent)
-			require.ErrorContains(t, bent.CheckExecution(tc.facts), tc.says)
-		})
-	}
-}

@@ -7,8 +7,6 @@ import (
 	"slices"
 	"strings"
 	"unicode/utf8"
-
-	"github.com/autonomous-data-pipeline/adp/pipeline"
 )
 
 // Guard reports every reason for which a proposal may not be carried out, or
@@ -167,20 +165,4 @@ func given(a Args) []string {
 
 func subset(a, of []string) bool {
 	return !slices.ContainsFunc(a, func(x string) bool { return !slices.Contains(of, x) })
-}
-
-// CheckExecution re-checks, right before acting, that the decision was made
-// from these facts and still lies inside its own bounds.
-func (d Decision) CheckExecution(f Facts) error {
-	digest, err := Digest(f)
-	if err != nil {
-		return err
-	}
-	if digest != d.Facts {
-		return pipeline.Faultf(pipeline.Bug, "carry out decision %s: the facts have changed since it was made; decide again", d.ID)
-	}
-	if err := inside(d.Allowed, d.Mandatory, d.Actions); err != nil {
-		return pipeline.Faultf(pipeline.Bug, "carry out decision %s: %w", d.ID, err)
-	}
-	return nil
 }

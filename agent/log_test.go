@@ -132,7 +132,9 @@ func TestADecisionCanBeReplayed(t *testing.T) {
 	defer func() { _ = log.Close() }() // only read
 	rec, err := FindDecision(log, d.ID)
 	require.NoError(t, err)
-	require.NoError(t, rec.Decision.CheckExecution(rec.Facts))
+	refused, err := rec.Decision.Permit(rec.Facts, rec.Policy)
+	require.NoError(t, err)
+	require.Empty(t, refused)
 	again, err := Decide(t.Context(), rec.Facts, rec.Policy, Rules{}, t0, "run-1")
 	require.NoError(t, err)
 	require.Equal(t, d.ID, again.ID)

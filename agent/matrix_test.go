@@ -253,8 +253,12 @@ func TestEveryDecisionKeepsTheBounds(t *testing.T) {
 		again, err := agent.Decide(t.Context(), f, p, agent.Rules{}, time.Unix(99, 0), "r")
 		require.NoError(t, err)
 		require.Equal(t, d.ID, again.ID)
-		require.NoError(t, d.CheckExecution(f))
+		refused, err := d.Permit(f, p)
+		require.NoError(t, err)
+		require.Empty(t, refused)
 		f.Report.Late.Count++
-		require.Error(t, d.CheckExecution(f))
+		refused, err = d.Permit(f, p)
+		require.NoError(t, err)
+		require.NotEmpty(t, refused)
 	}
 }

@@ -153,7 +153,9 @@ func TestNoAnswerGetsOutOfTheBounds(t *testing.T) {
 		}
 		d := decide(t, f, p, answers{agent.Proposal{By: "ollama", Actions: answer}})
 		require.NoError(t, agent.Guard(b, agent.Proposal{Actions: d.Actions}))
-		require.NoError(t, d.CheckExecution(f))
+		refused, err := d.Permit(f, p)
+		require.NoError(t, err)
+		require.Empty(t, refused)
 		require.Equal(t, d.By == "rules", d.Fallback != "")
 		if d.Fallback == "" {
 			through++

@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"encoding/json"
 	"fmt"
 	"strings"
 )
@@ -81,11 +82,23 @@ func doing(a Planned) string {
 	case a.Action == Retrigger && a.Args.BackoffS > 0:
 		return fmt.Sprintf("retrigger in %d s", a.Args.BackoffS)
 	case a.Action == Escalate && a.Args.Hold:
-		return "escalate and hold the batch"
+		return "escalate and hold the batch" + advised(a.Args)
 	case a.Action == Escalate && a.Args.PauseSchedule:
-		return "escalate and pause the schedule"
+		return "escalate and pause the schedule" + advised(a.Args)
 	}
-	return string(a.Action)
+	return string(a.Action) + advised(a.Args)
+}
+
+// advised is what a person could answer, in the words of the command line.
+func advised(a Args) string {
+	switch {
+	case a.Mapping != nil:
+		b, _ := json.Marshal(a.Mapping) // strings and JSON always encode
+		return " (advised: replay with the mapping " + string(b) + ")"
+	case a.Advice != "":
+		return " (advised: " + a.Advice + ")"
+	}
+	return ""
 }
 
 func capital(s string) string { return strings.ToUpper(s[:1]) + s[1:] }

@@ -77,7 +77,7 @@ func (c *Catalog) Declared(ctx context.Context, name string) (*activities.Datase
 		return nil, err // nobody has declared such a pipeline: a run of it has no place to report to
 	}
 	return &activities.Dataset{
-		Name: name, Policy: agent.DefaultPolicy(), Proposer: agent.Rules{},
+		Name: name, Policy: agent.DefaultPolicy(), Agent: agent.DefaultSettings(),
 		Staging: c.config.staging(name), Reports: c.config.Reports(name),
 	}, nil
 }
@@ -116,7 +116,7 @@ func (c Config) wire(d *Declaration) (*activities.Dataset, error) {
 		Anchor:   anchor(src, group, d.Source.Topic),
 		Declared: d.Declared, Rules: d.Rules,
 		MaxRecords: d.Batch.MaxRecords, ShardRecords: d.Engine.ShardRecords,
-		Limits: d.Retry.limits(), Policy: d.Policy, Proposer: agent.Rules{},
+		Limits: d.Retry.limits(), Policy: d.Policy,
 		Source: src, Engine: batch.New(d.Engine), Sink: snk,
 		Staging: c.staging(d.Name), Reports: c.Reports(d.Name), Retention: d.Retention.wire(), Upkeep: d.Maintenance.upkeep(),
 	}, nil

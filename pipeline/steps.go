@@ -29,6 +29,7 @@ type Run struct {
 	WorkflowID string    `json:"workflow_id"`
 	Trigger    string    `json:"trigger"`
 	Chain      int       `json:"chain"`
+	ParentID   string    `json:"parent_id,omitempty"` // run that retriggered this one
 	StartedAt  time.Time `json:"started_at"`
 }
 
@@ -112,6 +113,15 @@ type LoadRequest struct {
 type ValidateRequest struct {
 	Run    Run    `json:"run"`
 	Staged Staged `json:"staged"`
+	// StaysOut is how many records the decision's quarantine must have kept
+	// out; nil if it planned none.
+	StaysOut *Between `json:"stays_out,omitempty"`
+}
+
+// Between bounds a number of records, both ends included.
+type Between struct {
+	Min int64 `json:"min"`
+	Max int64 `json:"max"`
 }
 
 // RollbackRequest asks to take a batch out of the sink again.

@@ -33,6 +33,13 @@ type fake struct {
 	settled   func(pipeline.SettleRequest) (pipeline.Settled, error)
 	cleaned   func(step string) (pipeline.Cleaned, error)
 	joined    bool
+	ask       *agent.Ask // a model that wants to be asked, until it was
+	shadow    *agent.Ask
+	proposed  func(agent.Request) (agent.Proposed, error)
+	refuses   func(agent.PermitRequest) string
+	switches  []agent.Switch
+	requests  []agent.Request
+	executed  []agent.Executed
 	opening   func() error // why no incident can be opened; nil opens it
 }
 
@@ -134,11 +141,39 @@ func (f *fake) ofRuns() map[string]any {
 		},
 		string(decide): func(_ context.Context, r agent.Request) (agent.Decided, error) {
 			f.saw("Decide")
+			f.mu.Lock()
+			f.requests = append(f.requests, r)
+			f.mu.Unlock()
+			if f.ask != nil && r.Proposed == nil {
+				return agent.Decided{Ask: f.ask}, nil
+			}
 			d := decision()
 			if f.decided != nil {
 				d = f.decided(r)
 			}
-			return agent.Decided{Decision: d}, nil
+			return agent.Decided{Decision: d, Shadow: f.shadow}, nil
+		},
+		string(propose): func(_ context.Context, r agent.Request) (agent.Proposed, error) {
+			f.saw("Propose")
+			return f.proposed(r)
+		},
+		string(permit): func(_ context.Context, r agent.PermitRequest) (agent.Permitted, error) {
+			f.saw("Permit")
+			if f.refuses != nil {
+				return agent.Permitted{Refused: f.refuses(r)}, nil
+			}
+			return agent.Permitted{}, nil
+		},
+		string(shadow): func(context.Context, agent.ShadowRequest) error {
+			f.saw("Shadow")
+			return fault(pipeline.Misconfigured, "no such model")
+		},
+		string(turnSwitch): func(_ context.Context, s agent.Switch) error {
+			f.saw("TurnSwitch")
+			f.mu.Lock()
+			defer f.mu.Unlock()
+			f.switches = append(f.switches, s)
+			return nil
 		},
 		string(evolveSchema): func(_ context.Context, r pipeline.EvolveRequest) (int, error) {
 			f.saw("EvolveSchema")
@@ -198,7 +233,13 @@ func (f *fake) ofRuns() map[string]any {
 			f.notices = append(f.notices, n)
 			return nil
 		},
-		string(audit): func(context.Context, agent.Executed) error { f.saw("Audit"); return nil },
+		string(audit): func(_ context.Context, e agent.Executed) error {
+			f.saw("Audit")
+			f.mu.Lock()
+			defer f.mu.Unlock()
+			f.executed = append(f.executed, e)
+			return nil
+		},
 		string(settle): func(_ context.Context, r pipeline.SettleRequest) (pipeline.Settled, error) {
 			f.saw("Settle")
 			f.mu.Lock()

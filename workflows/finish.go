@@ -66,7 +66,7 @@ func (r *runner) fail(ctx workflow.Context, cause error) {
 	}
 	// The failure alone is decided on: what the data showed is found again by
 	// the run that gets through.
-	r.evaluated, r.decision = false, nil
+	r.evaluated, r.decision, r.seen = false, nil, nil
 	facts := r.report
 	facts.Drift, facts.Late, facts.Quality, facts.Source.Gaps = nil, pipeline.Late{}, pipeline.Quality{}, nil
 	if err := r.decide(ctx, facts); err != nil {
@@ -144,6 +144,7 @@ func (r *runner) pause(ctx workflow.Context) error {
 // publish writes the report. Staging goes once the sink holds everything.
 func (r *runner) publish(ctx workflow.Context) error {
 	r.report.FinishedAt = workflow.Now(ctx)
+	r.seen = r.report.Drift
 	r.report.Drift = append(slices.Clone(r.remapped), r.report.Drift...) // the second look at a remapped batch finds it no more
 	err := workflow.UpsertTypedSearchAttributes(ctx,
 		attrOutcome.ValueSet(string(r.report.Outcome)),
@@ -186,6 +187,13 @@ func (r *runner) retrigger(ctx workflow.Context) error {
 	if !ok {
 		return nil
 	}
+	if r.report.Failure != nil { // of a batch that is in, it was asked before the load
+		refused, err := r.refused(ctx)
+		if err != nil || refused != "" {
+			r.refusal = refused
+			return err
+		}
+	}
 	next := pipeline.RunRequest{
 		Pipeline: r.id.Pipeline, Trigger: "retrigger", Chain: r.id.Chain + 1, DelayS: p.Args.BackoffS, ParentID: r.id.RunID,
 	}
@@ -203,8 +211,12 @@ func (r *runner) record(ctx workflow.Context) error {
 	}
 	e := agent.Executed{Pipeline: r.id.Pipeline, RunID: r.id.RunID, Decision: r.decision.ID, Done: r.tried}
 	for _, a := range r.decision.Actions {
-		e.Done = append(e.Done, agent.Attempt{Action: a.Action, RunID: r.id.RunID, Outcome: string(r.report.Outcome)})
+		e.Done = append(e.Done, r.attempt(a.Action))
 	}
+	e.Checks = agent.Checks(agent.Seen{
+		Run: r.id, Report: r.lastLook(), Decision: r.decision, Remapped: r.remapped, Evaluated: r.evaluated, Loaded: r.committed != nil,
+	})
+	r.waitForShadows(ctx)
 	_, err := audit.call(short(ctx), r.decision.ID, e)
 	return err
 }

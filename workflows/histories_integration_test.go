@@ -104,7 +104,7 @@ func play(t *testing.T, cl client.Client, name string, p path) *history.History 
 	run, err := cl.ExecuteWorkflow(ctx, client.StartWorkflowOptions{ID: name, TaskQueue: name}, p.workflow, p.input)
 	require.NoError(t, err)
 	for _, s := range p.signals {
-		require.NoError(t, cl.SignalWorkflow(ctx, name, "", s.name, s.answer))
+		require.NoError(t, cl.SignalWorkflow(ctx, name, "", s.name, s.payload))
 	}
 	for _, a := range p.updates {
 		h, err := cl.UpdateWorkflow(ctx, client.UpdateWorkflowOptions{

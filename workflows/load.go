@@ -54,7 +54,7 @@ func (r *runner) validate(ctx workflow.Context) error {
 	var v pipeline.Validated
 	err := r.stage(ctx, "validate", func(s *pipeline.Stage) error {
 		var err error
-		v, err = validate.call(long(ctx, r.plan.Limits), r.plan.Batch.ID, pipeline.ValidateRequest{Run: r.id, Staged: r.staged})
+		v, err = validate.call(long(ctx, r.plan.Limits), r.plan.Batch.ID, pipeline.ValidateRequest{Run: r.id, Staged: r.staged, StaysOut: r.decision.StaysOut})
 		s.Records = v.Rows + v.Rejects
 		return err
 	})

@@ -17,8 +17,8 @@ type path struct {
 }
 
 type signal struct {
-	name   string
-	answer pipeline.Answer
+	name    string
+	payload any
 }
 
 func replaceOnce(s, old, with string) string { return strings.Replace(s, old, with, 1) }
@@ -119,6 +119,25 @@ func paths() map[string]path {
 			validated: pipeline.Validated{Rows: 999, Problems: []string{"row count: want 1000, got 999"}},
 			decided:   decides(decision()),
 		}},
+		"run-model": {workflow: PipelineRun, input: customers, fake: &fake{
+			ask: &agent.Ask{Provider: "ollama", TimeoutS: 5}, shadow: &agent.Ask{Provider: "openai", TimeoutS: 5},
+			proposed: func(agent.Request) (agent.Proposed, error) {
+				return agent.Proposed{Facts: "digest", Proposal: agent.Proposal{By: "ollama"}}, nil
+			},
+			decided: decides(met(decision(agent.Planned{Action: agent.Quarantine}), agent.DQFailuresLocalized)),
+		}},
+		"run-model-down": {workflow: PipelineRun, input: customers, fake: &fake{
+			ask: &agent.Ask{Provider: "ollama", TimeoutS: 5},
+			proposed: func(agent.Request) (agent.Proposed, error) {
+				return agent.Proposed{}, fault(pipeline.Misconfigured, "no such model")
+			},
+		}},
+		"run-overtaken": {workflow: PipelineRun, input: customers, fake: &fake{
+			refuses: func(agent.PermitRequest) string { return "the facts have changed" },
+			decided: decides(quarantines),
+		}},
+		"run-kill-switch": {workflow: PipelineRun, input: pipeline.RunRequest{Pipeline: "customers", DelayS: 1}, fake: &fake{},
+			signals: []signal{{KillSwitch, agent.Switch{On: true, By: "eve", Reason: "odd decisions"}}}},
 		"backfill": {workflow: Backfill, input: pipeline.BackfillRequest{Pipeline: "customers"}, fake: &fake{}},
 		"escalation-released": {workflow: Escalation, input: open, fake: &fake{},
 			signals: []signal{{SignalAcknowledge, pipeline.Answer{By: "ben"}}, {SignalDecide, pipeline.Answer{Resolution: "nonsense", By: "ana"}}, {SignalDecide, release}}},

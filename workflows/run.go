@@ -64,7 +64,13 @@ type runner struct {
 	committed  *pipeline.Loaded
 	incident   *pipeline.Incident
 	remapped   []pipeline.Drift // new fields that the schema has taken up
+	seen       []pipeline.Drift // of the last look at the batch
+	asked      agent.Request    // what the decision was asked with
+	acts       []string         // actions before the decision
+	shadows    []workflow.Future
 	superseded bool
+	killed     bool   // a person has stopped the agent during this run
+	refusal    string // why a retrigger that was decided is not carried out
 }
 
 func setup(ctx workflow.Context, req pipeline.RunRequest) (*runner, error) {
@@ -79,6 +85,7 @@ func setup(ctx workflow.Context, req pipeline.RunRequest) (*runner, error) {
 		WorkflowID: info.WorkflowExecution.ID,
 		Trigger:    trigger(req, info),
 		Chain:      req.Chain,
+		ParentID:   req.ParentID,
 		StartedAt:  workflow.Now(ctx),
 	}}
 	r.report = pipeline.RunReport{
@@ -91,6 +98,7 @@ func setup(ctx workflow.Context, req pipeline.RunRequest) (*runner, error) {
 	}, workflow.QueryHandlerOptions{Description: "The run's step, its report so far and its decision"}); err != nil {
 		return nil, err
 	}
+	r.obeySwitch(ctx)
 	return r, workflow.UpsertTypedSearchAttributes(ctx, attrPipeline.ValueSet(req.Pipeline))
 }
 
@@ -183,6 +191,9 @@ func (r *runner) assess(ctx workflow.Context) error {
 		if err := r.decide(ctx, r.report); err != nil {
 			return err
 		}
+		if err := r.permit(ctx); err != nil {
+			return err
+		}
 		again, err := r.remap(ctx, remaps)
 		if err != nil || !again {
 			return err
@@ -262,15 +273,21 @@ func shardSummary(s pipeline.Shard) string {
 }
 
 func (r *runner) decide(ctx workflow.Context, facts pipeline.RunReport) error {
-	req := agent.Request{Run: r.id, Report: facts, Retriggers: r.id.Chain, Tried: r.tried}
+	req := agent.Request{Run: r.id, Report: facts, Retriggers: r.id.Chain, Tried: r.tried, KillSwitch: r.killed}
 	if r.evaluated {
 		req.Staged = &r.staged
 	}
 	err := r.stage(ctx, "decide", func(*pipeline.Stage) error {
 		d, err := decide.call(short(ctx), r.id.Pipeline, req)
+		if err == nil && d.Ask != nil {
+			req.Proposed = ask(ctx, *d.Ask, req)
+			d, err = decide.call(short(ctx), r.id.Pipeline, req)
+		}
 		if err != nil {
 			return err
 		}
+		r.asked, r.acts = req, slices.Clone(r.report.Actions)
+		r.askShadow(ctx, d)
 		r.decision = &d.Decision
 		r.report.ConsecutiveFailures = d.ConsecutiveFailures
 		r.note(d.Decision)

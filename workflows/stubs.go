@@ -37,6 +37,7 @@ func Stubs() []string {
 	return []string{
 		string(planBatch), string(processShard), string(evaluate), string(decide), string(evolveSchema),
 		string(load), string(validate), string(rollback), string(openIncident), string(updateIncident),
+		string(propose), string(permit), string(shadow), string(turnSwitch),
 		string(schedule), string(report), string(notify), string(audit), string(settle),
 		string(cleanStaging), string(cleanReports), string(cleanHistory), string(expireQuarantine), string(maintainSink), string(cleanSink),
 	}
@@ -47,6 +48,10 @@ const (
 	processShard   stub[pipeline.ShardRequest, pipeline.ShardDone]     = "ProcessShard"
 	evaluate       stub[pipeline.EvaluateRequest, pipeline.Evaluated]  = "Evaluate"
 	decide         stub[agent.Request, agent.Decided]                  = "Decide"
+	propose        stub[agent.Request, agent.Proposed]                 = "Propose"
+	permit         stub[agent.PermitRequest, agent.Permitted]          = "Permit"
+	shadow         stub[agent.ShadowRequest, none]                     = "Shadow"
+	turnSwitch     stub[agent.Switch, none]                            = "TurnSwitch"
 	evolveSchema   stub[pipeline.EvolveRequest, int]                   = "EvolveSchema"
 	load           stub[pipeline.LoadRequest, pipeline.Loaded]         = "Load"
 	validate       stub[pipeline.ValidateRequest, pipeline.Validated]  = "Validate"
