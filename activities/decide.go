@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/autonomous-data-pipeline/adp/agent"
 	"github.com/autonomous-data-pipeline/adp/batch"
@@ -74,6 +75,11 @@ func (s *Set) facts(ctx context.Context, d *Dataset, req agent.Request) (agent.F
 			return agent.Facts{}, err
 		}
 	}
+	if len(req.Report.Drift) > 0 {
+		if facts.Remaps, err = s.remaps(ctx, d.Name, req.Run); err != nil {
+			return agent.Facts{}, err
+		}
+	}
 	if req.Report.Failure == nil {
 		return facts, nil
 	}
@@ -86,6 +92,19 @@ func (s *Set) facts(ctx context.Context, d *Dataset, req agent.Request) (agent.F
 		facts.LastErrors = append(facts.LastErrors, f.Failure)
 	}
 	return facts, nil
+}
+
+// remaps counts the schema versions that earlier runs have added in the 24 hours
+// before this one.
+func (s *Set) remaps(ctx context.Context, name string, run pipeline.Run) (int, error) {
+	versions, err := s.Ops.Schemas(ctx, name)
+	n := 0
+	for _, v := range versions {
+		if v.RunID != "" && v.RunID != run.RunID && v.At.After(run.StartedAt.Add(-24*time.Hour)) {
+			n++
+		}
+	}
+	return n, err
 }
 
 // triedBefore is the retrigger that this run is, with what came of the run

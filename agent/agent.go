@@ -67,6 +67,7 @@ type Facts struct {
 	Retriggers int                 `json:"retriggers"`            // length so far of the chain of retriggered runs
 	Tried      []Attempt           `json:"tried,omitempty"`       // in this run
 	LastErrors []pipeline.Failure  `json:"last_errors,omitempty"` // of the failed runs in a row before this one, newest first
+	Remaps     int                 `json:"remaps,omitempty"`      // of this pipeline in the 24 hours before this run
 
 	// ResultsOnly says that nobody counted failing records: there is no run
 	// report, or it has no quality section.

@@ -206,6 +206,8 @@ func (b *bounds) remap() {
 	case len(fields) > b.policy.Drift.MaxNewFields:
 		b.escalate(Args{Hold: true},
 			fmt.Sprintf("%d new fields in one batch are more than policy.drift.max_new_fields (%d): %s", len(fields), b.policy.Drift.MaxNewFields, quoted(fields)))
+	case b.policy.Drift.MaxRemaps > 0 && b.facts.Remaps >= b.policy.Drift.MaxRemaps:
+		b.escalate(Args{Hold: true}, fmt.Sprintf("%d remaps in a day are as many as policy.drift.max_remaps allows, and there are new fields again: %s", b.facts.Remaps, quoted(fields)))
 	default:
 		b.choose(Remap, Escalate)
 		b.act(Remap, Args{Fields: fields}, "new nullable columns: "+quoted(fields))

@@ -29,6 +29,7 @@ type Policy struct {
 type Drift struct {
 	MinShare     float64 `yaml:"min_share" json:"min_share"`           // below it a stray field is ignored and counted; default 0.001
 	MaxNewFields int     `yaml:"max_new_fields" json:"max_new_fields"` // more of them in one batch escalate; default 20, 0 escalates every new field
+	MaxRemaps    int     `yaml:"max_remaps" json:"max_remaps"`         // after so many in 24 hours new fields escalate; default 24, 0 is no limit
 }
 
 // Localized says when failures are concentrated.
@@ -63,7 +64,7 @@ const (
 // DefaultPolicy is the matrix as the documentation gives it.
 func DefaultPolicy() Policy {
 	return Policy{
-		Drift:              Drift{MinShare: 0.001, MaxNewFields: 20},
+		Drift:              Drift{MinShare: 0.001, MaxNewFields: 20, MaxRemaps: 24},
 		LateMajor:          0.15,
 		DQMajor:            0.05,
 		Localized:          Localized{MaxValues: 3, MinFailingShare: 0.8, MaxRecordsShare: 0.5},
@@ -82,6 +83,7 @@ func (p Policy) Validate() error {
 	return errors.Join(
 		share("drift.min_share", p.Drift.MinShare),
 		within("drift.max_new_fields", p.Drift.MaxNewFields, 0, 10_000),
+		within("drift.max_remaps", p.Drift.MaxRemaps, 0, 10_000),
 		share("late_major", p.LateMajor),
 		share("dq_major", p.DQMajor),
 		within("localized.max_values", p.Localized.MaxValues, 0, 100),

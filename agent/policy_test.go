@@ -40,6 +40,7 @@ func TestPolicyRefuses(t *testing.T) {
 		"a share that is no number":          {func(p *agent.Policy) { p.LateMajor = math.NaN() }, "policy.late_major"},
 		"an endless budget":                  {func(p *agent.Policy) { p.QuarantineMaxShare = math.Inf(1) }, "policy.quarantine_max_share"},
 		"a negative number of fields":        {func(p *agent.Policy) { p.Drift.MaxNewFields = -1 }, "policy.drift.max_new_fields"},
+		"a negative number of remaps":        {func(p *agent.Policy) { p.Drift.MaxRemaps = -1 }, "policy.drift.max_remaps"},
 		"a negative number of values":        {func(p *agent.Policy) { p.Localized.MaxValues = -1 }, "policy.localized.max_values"},
 		"a share of failures above 1":        {func(p *agent.Policy) { p.Localized.MinFailingShare = 80 }, "policy.localized.min_failing_share"},
 		"a share of records above 1":         {func(p *agent.Policy) { p.Localized.MaxRecordsShare = 50 }, "policy.localized.max_records_share"},

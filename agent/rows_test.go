@@ -67,6 +67,8 @@ func gap(start, end int64) change {
 
 func chain(n int) change { return func(f *agent.Facts) { f.Retriggers = n } }
 
+func remapped(n int) change { return func(f *agent.Facts) { f.Remaps = n } }
+
 func tried(a agent.Action) change {
 	return func(f *agent.Facts) { f.Tried = append(f.Tried, agent.Attempt{Action: a, RunID: "run-1"}) }
 }
@@ -320,6 +322,9 @@ func TestPolicySettings(t *testing.T) {
 		"a line of zero takes any failure":         {func(p *agent.Policy) { p.DQMajor = 0 }, seen(1000, failing(1)), "escalate+hold"},
 		"a line of zero leaves healthy ones alone": {func(p *agent.Policy) { p.DQMajor, p.LateMajor = 0, 0 }, seen(1000), ""},
 		"no new field may be taken up":             {func(p *agent.Policy) { p.Drift.MaxNewFields = 0 }, seen(100, added("tier", 10)), "escalate+hold"},
+		"a day's last remap":                       {func(p *agent.Policy) { p.Drift.MaxRemaps = 3 }, seen(100, added("tier", 10), remapped(2)), "remap[tier]"},
+		"one remap more than a day may have":       {func(p *agent.Policy) { p.Drift.MaxRemaps = 3 }, seen(100, added("tier", 10), remapped(3)), "escalate+hold"},
+		"remaps without a limit":                   {func(p *agent.Policy) { p.Drift.MaxRemaps = 0 }, seen(100, added("tier", 10), remapped(300)), "remap[tier]"},
 		"nothing is localized":                     {func(p *agent.Policy) { p.Localized.MaxValues = 0 }, seen(1000, failing(60), in("c", "x", 100, 60)), "escalate+hold"},
 		"no retrigger at all":                      {func(p *agent.Policy) { p.Retrigger.MaxChain = 0 }, seen(100, late(1)), "log"},
 		"the first failure pauses":                 {func(p *agent.Policy) { p.RepeatedFailures = 1 }, seen(0, broke(pipeline.Transient, 0)), "escalate+pause"},

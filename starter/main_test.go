@@ -45,6 +45,7 @@ func TestExitCodesMeanSomething(t *testing.T) {
 		"a sound pipeline":                       {[]string{"lint"}, 0, "customers: ok"},
 		"a pipeline that nobody declared":        {[]string{"lint", "parcels"}, 3, "known: customers, orders"},
 		"a run of a pipeline that nobody serves": {[]string{"run", "customers"}, 1, "TEMPORAL_ADDRESS"},
+		"a kill switch of a misspelt pipeline":   {[]string{"agent", "stop", "costumers"}, 2, "known: customers, orders"},
 		"shell completion":                       {[]string{"completion", "bash"}, 0, "__start_starter"},
 		"events":                                 {[]string{"generate", "--stdout", "-n", "3"}, 0, `"customer_id"`},
 		"events of another pipeline":             {[]string{"generate", "--stdout", "-n", "3", "-p", "orders"}, 0, `"tracking_code"`},
@@ -91,4 +92,25 @@ func TestEventsAreTheSameForTheSameSeed(t *testing.T) {
 		}
 	}
 	require.Equal(t, 50, valid)
+}
+
+func TestTheKillSwitchIsKeptAndRecorded(t *testing.T) {
+	t.Chdir("..")
+	vars := map[string]string{"DATA_DIR": t.TempDir(), "USER": "eve"}
+	for _, step := range []struct {
+		args []string
+		says string
+	}{
+		{[]string{"agent", "status", "customers"}, "may act"},
+		{[]string{"agent", "stop", "customers", "--reason", "odd decisions"}, "changes nothing by itself"},
+		{[]string{"agent", "status", "customers"}, "so said eve"},
+		{[]string{"agent", "status", "orders"}, "may act"},
+		{[]string{"agent", "start", "customers"}, "may act"},
+		{[]string{"audit", "show", "customers"}, "kill switch on by eve odd decisions"},
+		{[]string{"audit", "verify", "customers"}, "2 entries, unbroken"},
+	} {
+		out, errOut, code := starter(t, vars, step.args...)
+		require.Zero(t, code, errOut)
+		require.Contains(t, out, step.says)
+	}
 }
