@@ -110,13 +110,21 @@ func (c Config) wire(d *Declaration) (*activities.Dataset, error) {
 	if err != nil {
 		return nil, err
 	}
+	model, err := d.Agent.model(d.Agent.Provider)
+	if err != nil {
+		return nil, err
+	}
+	shadow, err := d.Agent.model(d.Agent.Shadow)
+	if err != nil {
+		return nil, err
+	}
 	group := d.Source.GroupFor(d.Name)
 	return &activities.Dataset{
 		Name: d.Name, Topic: d.Source.Topic, Group: group,
 		Anchor:   anchor(src, group, d.Source.Topic),
 		Declared: d.Declared, Rules: d.Rules,
 		MaxRecords: d.Batch.MaxRecords, ShardRecords: d.Engine.ShardRecords,
-		Limits: d.Retry.limits(), Policy: d.Policy,
+		Limits: d.Retry.limits(), Policy: d.Policy, Agent: d.Agent.Settings, Model: model, Shadow: shadow,
 		Source: src, Engine: batch.New(d.Engine), Sink: snk,
 		Staging: c.staging(d.Name), Reports: c.Reports(d.Name), Retention: d.Retention.wire(), Upkeep: d.Maintenance.upkeep(),
 	}, nil

@@ -50,6 +50,7 @@ type Pipeline struct {
 	Batch    Batch        `yaml:"batch"`
 	Engine   batch.Config `yaml:"engine"`
 	Policy   agent.Policy `yaml:"policy"`
+	Agent    Agent        `yaml:"agent"`
 	Sink     Sink         `yaml:"sink"`
 	Retry    Retry        `yaml:"retry"`
 	Schedule Schedule     `yaml:"schedule"`
@@ -151,6 +152,7 @@ func defaults(c Config, name string) Pipeline {
 		Batch:  Batch{MaxRecords: 5_000_000},
 		Engine: batch.Config{}.WithDefaults(),
 		Policy: agent.DefaultPolicy(),
+		Agent:  defaultAgent(),
 		Sink: Sink{
 			Mode: "parquet", Parquet: parquet.Config{Dir: filepath.Join(c.DataDir, "out", "parquet"), Table: name},
 			Iceberg:   iceberg.Config{Warehouse: filepath.Join(c.DataDir, "out", "iceberg"), Table: name},
@@ -169,7 +171,7 @@ func defaults(c Config, name string) Pipeline {
 }
 
 // override lets the environment of the source documents win over the file.
-func (p *Pipeline) override(env func(string) string) error {
+func (p *Pipeline) override(env func(string) string) {
 	p.Source.override(env)
 	if v := env("SINK_MODE"); v != "" {
 		p.Sink.Mode = strings.ToLower(v)
@@ -178,10 +180,7 @@ func (p *Pipeline) override(env func(string) string) error {
 		p.Sink.Parquet.Dir = strings.TrimPrefix(v, "file://")
 	}
 	p.Sink.Iceberg, p.Sink.Snowflake = p.Sink.Iceberg.FromEnv(env), p.Sink.Snowflake.FromEnv(env)
-	if v := env("LLM_PROVIDER"); v != "" && v != "rules" {
-		return pipeline.Misconfiguredf("LLM_PROVIDER", "%q: language models are not supported yet; leave it unset, and rules decide", v)
-	}
-	return nil
+	p.Agent.override(env)
 }
 
 // settle fills in what follows from other settings.
@@ -200,7 +199,7 @@ func (p *Pipeline) settle(c Config) {
 // Validate reports everything that is wrong with a pipeline at once.
 func (p *Pipeline) Validate() error {
 	errs := []error{
-		p.Source.Validate(), p.Engine.Validate(), p.Policy.Validate(), p.validateSink(), p.validateRetry(),
+		p.Source.Validate(), p.Engine.Validate(), p.Policy.Validate(), p.Agent.validate(), p.validateSink(), p.validateRetry(),
 		p.Schedule.validate("schedule"), p.Maintenance.Validate(), p.Retention.Validate(),
 	}
 	missing := func(key, v string) {

@@ -84,15 +84,17 @@ func TestWhatCannotBeReadSaysWhy(t *testing.T) {
 		env    []string
 		want   string
 	}{
-		"an unknown key, with its line":       {func(s string) string { return s + "shedule: {}\n" }, "customers", nil, "field shedule not found"},
-		"an empty file":                       {func(string) string { return "" }, "customers", nil, "the file is empty"},
-		"a pipeline that nobody declared":     {same, "orders", nil, "known: customers"},
-		"a name that leaves the folder":       {same, "../customers", nil, "lower-case letters"},
-		"another name in the file":            {func(s string) string { return strings.Replace(s, "name: customers", "name: orders", 1) }, "customers", nil, "they must be the same"},
-		"a sink without its settings":         {same, "customers", []string{"SINK_MODE", "SNOWFLAKE"}, "SNOWFLAKE_ACCOUNT"},
-		"a sink that nobody knows":            {same, "customers", []string{"SINK_MODE", "TAPE"}, `sink "tape" is unknown`},
-		"a model provider, which comes later": {same, "customers", []string{"LLM_PROVIDER", "ollama"}, "LLM_PROVIDER"},
-		"a bare number for a duration":        {func(s string) string { return strings.Replace(s, "backoff: 2s", "backoff: 2", 1) }, "customers", nil, "into time.Duration"},
+		"an unknown key, with its line":   {func(s string) string { return s + "shedule: {}\n" }, "customers", nil, "field shedule not found"},
+		"an empty file":                   {func(string) string { return "" }, "customers", nil, "the file is empty"},
+		"a pipeline that nobody declared": {same, "orders", nil, "known: customers"},
+		"a name that leaves the folder":   {same, "../customers", nil, "lower-case letters"},
+		"another name in the file":        {func(s string) string { return strings.Replace(s, "name: customers", "name: orders", 1) }, "customers", nil, "they must be the same"},
+		"a sink without its settings":     {same, "customers", []string{"SINK_MODE", "SNOWFLAKE"}, "SNOWFLAKE_ACCOUNT"},
+		"a sink that nobody knows":        {same, "customers", []string{"SINK_MODE", "TAPE"}, `sink "tape" is unknown`},
+		"a provider that there isn't":     {same, "customers", []string{"LLM_PROVIDER", "oracle"}, "LLM_PROVIDER"},
+		"a model without its key":         {same, "customers", []string{"LLM_PROVIDER", "openai"}, "OPENAI_API_KEY"},
+		"a model's address that is none":  {same, "customers", []string{"LLM_PROVIDER", "ollama", "OLLAMA_HOST", "localhost"}, "OLLAMA_HOST"},
+		"a bare number for a duration":    {func(s string) string { return strings.Replace(s, "backoff: 2s", "backoff: 2", 1) }, "customers", nil, "into time.Duration"},
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {

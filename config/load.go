@@ -53,7 +53,8 @@ func (c Config) Load(name string, env func(string) string) (*Pipeline, error) {
 		return nil, err
 	}
 	view := c.view(p, env)
-	errs := []error{p.override(view.get), view.problems(p)}
+	p.override(view.get)
+	errs := []error{view.problems(p)}
 	p.settle(c)
 	if p.Name != name {
 		errs = append(errs, pipeline.Misconfiguredf("name", "the file is %s.yml, the name in it %q: they must be the same", name, p.Name))

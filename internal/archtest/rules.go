@@ -6,7 +6,7 @@ var domain = []string{"pipeline", "schemas", "source", "batch", "dq", "agent", "
 
 // drivers are the packages that talk to something outside, each by one client
 // library.
-var drivers = []string{"source/kafka", "source/files", "source/postgres", "sink/iceberg", "sink/parquet", "sink/snowflake", "alerting/log", "alerting/webhook"}
+var drivers = []string{"agent/ollama", "agent/openai", "source/kafka", "source/files", "source/postgres", "sink/iceberg", "sink/parquet", "sink/snowflake", "alerting/log", "alerting/webhook"}
 
 // testHelpers are packages for tests alone.
 var testHelpers = []string{"*/*test", "internal/archtest", "internal/realkafka", "internal/realpostgres", "internal/fakes3", "internal/fakesnow", "internal/pyenv"}
@@ -35,6 +35,8 @@ var TheRules = Rules{
 		{"agent/*test", []string{"pipeline", "schemas", "dq", "agent"}, reasonSuite},
 		{"batch/*test", []string{"pipeline", "schemas", "dq", "source", "batch"}, reasonSuite},
 
+		{"agent/transport", []string{"pipeline", "agent"}, "it is the HTTP below the models' drivers, and knows no provider"},
+		{"agent/*", []string{"pipeline", "agent", "agent/transport"}, reasonDriver},
 		{"source/*", []string{"pipeline", "schemas", "source"}, reasonDriver},
 		{"sink/ledger", []string{"pipeline", "schemas", "sink"}, reasonDomain},
 		{"sink/store", []string{"pipeline"}, reasonDomain},
@@ -67,7 +69,7 @@ var TheRules = Rules{
 		{[]string{"pipeline"}, nil, []string{"*.*/...", "net/...", "os/...", "syscall"}, "the shared words do no I/O and bring no dependency"},
 		{domain, nil, []string{"go.temporal.io/..."}, "the domain must run and be tested without Temporal"},
 		{drivers, nil, []string{"go.temporal.io/..."}, "drivers serve the command line too, without Temporal"},
-		{domain, nil, []string{"github.com/twmb/franz-go/...", "github.com/jackc/...", "modernc.org/...", "database/sql/...", "github.com/spf13/...", "github.com/xitongsys/..."}, "client libraries stay in drivers, so that another one can take their place"},
+		{domain, nil, []string{"github.com/twmb/franz-go/...", "github.com/jackc/...", "github.com/ollama/...", "github.com/sashabaranov/...", "modernc.org/...", "database/sql/...", "github.com/spf13/...", "github.com/xitongsys/..."}, "client libraries stay in drivers, so that another one can take their place"},
 		{[]string{"*", "*/*"}, []string{"config", "worker", "internal/*", "sink/iceberg"}, drivers, "drivers are chosen by settings: only config and worker may name one"},
 		{[]string{"workflows"}, nil, []string{"activities", "os/...", "net/...", "math/rand/...", "go.temporal.io/sdk/activity", "go.temporal.io/sdk/client", "go.temporal.io/sdk/worker"}, "workflow code is replayed: it must be deterministic, and calls activities by name"},
 		{[]string{"activities", "ops", "config", "generator"}, nil, []string{"go.temporal.io/sdk/client", "go.temporal.io/sdk/worker", "go.temporal.io/sdk/workflow"}, "only the programs talk to the Temporal service"},
