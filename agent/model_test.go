@@ -119,6 +119,13 @@ func TestModelChoosesWhatTheMatrixLeavesOpen(t *testing.T) {
 				require.Equal(t, int64(120), r.Args.BackoffS)
 			},
 		},
+		"an action said twice is one": {
+			someLate, `{"evidence":["f1","f1"],"root_cause":"","actions":["log","log"],"hold":false,"advice":"none","summary":"s"}`,
+			func(t *testing.T, d Decision) {
+				require.Len(t, d.Actions, 1)
+				require.Len(t, d.Proposal.Evidence, 1)
+			},
+		},
 		"one of several fit actions": {
 			someLate, `{"evidence":["f3"],"root_cause":"","actions":["log"],"hold":false,"advice":"none","summary":"wait for the schedule"}`,
 			func(t *testing.T, d Decision) {
@@ -170,7 +177,7 @@ func TestAnswerOutsideTheQuestionFallsBackToRules(t *testing.T) {
 	tests := map[string]struct{ answer, why string }{
 		"an invented action":           {ok(`{"actions":["drop_table"]}`), "drop_table"},
 		"an action not allowed here":   {ok(`{"actions":["quarantine"]}`), "quarantine"},
-		"an action twice":              {ok(`{"actions":["log","log"]}`), "twice"},
+		"more items than the schema's": {ok(`{"evidence":["f1","f1","f1","f1","f1"]}`), "4 are the most"},
 		"none of the fit actions":      {ok(`{"actions":[]}`), "one of retrigger, log, escalate"},
 		"a key that wasn't asked for":  {ok(`{"pause_schedule":true}`), "unknown field"},
 		"a segment that isn't offered": {ok(`{"segment":"s1"}`), "segment"},
