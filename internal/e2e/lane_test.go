@@ -16,7 +16,6 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
 
 	"github.com/autonomous-data-pipeline/adp/generator"
@@ -229,17 +228,6 @@ func (l *lane) drain() {
 		}
 	}
 	l.t.Fatalf("after %d runs there is still something to load", maxDrain)
-}
-
-// quiet waits until no run is open.
-func (l *lane) quiet() {
-	l.t.Helper()
-	require.Eventually(l.t, func() bool {
-		n, err := l.client.CountWorkflow(l.t.Context(), &workflowservice.CountWorkflowExecutionsRequest{
-			Query: `WorkflowType = "PipelineRun" AND ExecutionStatus = "Running"`,
-		})
-		return err == nil && n.Count == 0
-	}, limit, 20*time.Millisecond, "a run stays open")
 }
 
 // count counts twice: with the command line, and beside the pipeline.

@@ -26,6 +26,7 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
+	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
 	sdktemporal "go.temporal.io/sdk/temporal"
 
@@ -271,4 +272,15 @@ func (s *stack) verify() sink.Account {
 	require.Zero(s.t, code, out)
 	require.True(s.t, account.Balanced(), out)
 	return account
+}
+
+// quiet waits until no run is open.
+func (s *stack) quiet() {
+	s.t.Helper()
+	require.Eventually(s.t, func() bool {
+		n, err := s.client.CountWorkflow(s.t.Context(), &workflowservice.CountWorkflowExecutionsRequest{
+			Query: `WorkflowType = "PipelineRun" AND ExecutionStatus = "Running"`,
+		})
+		return err == nil && n.Count == 0
+	}, limit, 20*time.Millisecond, "a run stays open")
 }
