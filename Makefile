@@ -91,6 +91,10 @@ test-snowflake: ## Run the Snowflake sink's tests against fakesnow (needs Python
 test-agent: ## Run the decision agent's tests
 	$(GO) test $(TESTFLAGS) ./agent/...
 
+.PHONY: test-ollama
+test-ollama: ollama ## Ask a small model in real Ollama (its build takes minutes, a C++ compiler, nlohmann-json3-dev and libstb-dev)
+	OLLAMA_BIN=$(TOOLBIN)/ollama $(GO) test -count=1 -tags integration -run Ollama -v $(TESTFLAGS) ./internal/realllm
+
 .PHONY: test-dq
 test-dq: ## Run the data quality tests
 	$(GO) test $(TESTFLAGS) ./dq/...
@@ -187,6 +191,17 @@ temporal: ## Build Temporal's command line into the cache folder, unless there i
 	if $(GO) version -m $(TOOLBIN)/temporal 2>/dev/null | grep -q "github.com/temporalio/cli.*$(TEMPORAL_VERSION)"; then exit 0; fi; \
 	mkdir -p $(TOOLBIN); echo "building temporal into $(TOOLBIN): about 5 minutes of CPU, once"; \
 	GOBIN=$(TOOLBIN) $(GO) install -ldflags '-s -w' github.com/temporalio/cli/cmd/temporal@$(TEMPORAL_VERSION)
+
+# Ollama's Go module lacks one header, which another module carries.
+OLLAMA_VERSION = v0.17.4
+.PHONY: ollama
+ollama:
+	@if $(GO) version -m $(TOOLBIN)/ollama 2>/dev/null | grep -q "github.com/ollama/ollama.*$(OLLAMA_VERSION)"; then exit 0; fi; \
+	set -e; mkdir -p $(TOOLBIN) $(TOOLBIN)/../include; echo "building ollama into $(TOOLBIN): about 8 minutes of CPU, once"; \
+	dir=$$($(GO) mod download -json github.com/gen2brain/malgo@v0.11.24 | sed -n 's/.*"Dir": "\(.*\)",/\1/p'); \
+	ln -sfn "$$dir" $(TOOLBIN)/../include/miniaudio; \
+	CGO_ENABLED=1 CPATH=$(TOOLBIN)/../include CGO_CFLAGS="-O3 -march=x86-64-v3" CGO_CXXFLAGS="-O3 -march=x86-64-v3" \
+		GOBIN=$(TOOLBIN) $(GO) install -trimpath -ldflags '-s -w' github.com/ollama/ollama@$(OLLAMA_VERSION)
 
 # One place names the version: internal/devstack.
 TEMPORAL_VERSION = $(shell sed -n 's/^\tTemporalVersion = "\(.*\)"/\1/p' internal/devstack/binary.go)

@@ -44,7 +44,7 @@ type Server struct {
 // skipped, but in CI it fails.
 func Start(t testing.TB) Server {
 	t.Helper()
-	interpreter := pyenv.Interpreter(t, "llm", requirements)
+	interpreter := Python(t)
 	weights := Weights(t, interpreter)
 	script := filepath.Join(t.TempDir(), "serve.py")
 	if err := os.WriteFile(script, serve, 0o600); err != nil {
@@ -74,6 +74,12 @@ func Start(t testing.TB) Server {
 	t.Cleanup(front.Close)
 	s.Ollama = front.URL
 	return s
+}
+
+// Python has the server and the model.
+func Python(t testing.TB) string {
+	t.Helper()
+	return pyenv.Interpreter(t, "llm", requirements)
 }
 
 // Weights is the model's file.

@@ -32,18 +32,23 @@ func TestARealModelProposesInsideTheBounds(t *testing.T) {
 			require.NoError(t, json.Unmarshal([]byte(got.Text), &answer), got.Text)
 			require.Contains(t, []string{"x", "y"}, answer.A, "the schema's enum holds")
 			require.Positive(t, got.PromptTokens)
-			for _, scenario := range []string{"bad in one country", "late"} {
-				facts := agenttest.Scenarios()[scenario]
-				m := agent.Model{Chat: chat, Now: time.Now, Timeout: time.Minute}
-				d, err := agent.Decide(t.Context(), facts, agent.DefaultPolicy(), m, time.Now(), "run-1")
-				require.NoError(t, err)
-				require.NoError(t, agent.Guard(agent.DefaultPolicy().Bounds(facts), agent.Proposal{Actions: d.Actions}))
-				require.NotNil(t, d.Proposal.Use)
-				require.Positive(t, d.Proposal.Use.AnswerTokens, d.Fallback)
-				require.Less(t, d.Proposal.Use.PromptTokens, 450, "a small model gets a small prompt")
-				t.Logf("%s: by %s in %d ms, %d+%d tokens: %s %s", scenario, d.By, d.Proposal.Use.LatencyMs,
-					d.Proposal.Use.PromptTokens, d.Proposal.Use.AnswerTokens, d.Proposal.Raw, d.Fallback)
-			}
+			proposes(t, chat)
 		})
+	}
+}
+
+func proposes(t *testing.T, chat agent.Chat) {
+	t.Helper()
+	for _, scenario := range []string{"bad in one country", "late"} {
+		facts := agenttest.Scenarios()[scenario]
+		m := agent.Model{Chat: chat, Now: time.Now, Timeout: time.Minute}
+		d, err := agent.Decide(t.Context(), facts, agent.DefaultPolicy(), m, time.Now(), "run-1")
+		require.NoError(t, err)
+		require.NoError(t, agent.Guard(agent.DefaultPolicy().Bounds(facts), agent.Proposal{Actions: d.Actions}))
+		require.NotNil(t, d.Proposal.Use)
+		require.Positive(t, d.Proposal.Use.AnswerTokens, d.Fallback)
+		require.Less(t, d.Proposal.Use.PromptTokens, 450, "a small model gets a small prompt")
+		t.Logf("%s: by %s in %d ms, %d+%d tokens: %s %s", scenario, d.By, d.Proposal.Use.LatencyMs,
+			d.Proposal.Use.PromptTokens, d.Proposal.Use.AnswerTokens, d.Proposal.Raw, d.Fallback)
 	}
 }
