@@ -3,6 +3,9 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -112,5 +115,34 @@ func TestTheKillSwitchIsKeptAndRecorded(t *testing.T) {
 		out, errOut, code := starter(t, vars, step.args...)
 		require.Zero(t, code, errOut)
 		require.Contains(t, out, step.says)
+	}
+}
+
+func TestTheModelCanBeTried(t *testing.T) {
+	t.Chdir("..")
+	out, errOut, code := starter(t, nil, "agent", "check", "customers")
+	require.Zero(t, code, errOut)
+	require.Contains(t, out, "rules decide")
+	for name, tc := range map[string]struct {
+		answer string
+		code   int
+		says   string
+	}{
+		"an answer":        {`{"evidence":[],"root_cause":"r","actions":["log"],"hold":false,"advice":"none","summary":"fine"}`, 0, "openai small answered"},
+		"no usable answer": {`certainly!`, 3, "rules would decide"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			text, err := json.Marshal(tc.answer)
+			require.NoError(t, err)
+			s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				w.Header().Set("Content-Type", "application/json")
+				fmt.Fprintf(w, `{"choices":[{"message":{"role":"assistant","content":%s},"finish_reason":"stop"}]}`, text)
+			}))
+			defer s.Close()
+			vars := map[string]string{"LLM_PROVIDER": "openai", "OPENAI_BASE_URL": s.URL, "OPENAI_MODEL": "small"}
+			out, errOut, code := starter(t, vars, "agent", "check", "customers")
+			require.Equal(t, tc.code, code, out+errOut)
+			require.Contains(t, out, tc.says)
+		})
 	}
 }
