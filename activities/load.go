@@ -66,7 +66,7 @@ func selectFiles(ctx context.Context, d *Dataset, job batch.EvaluateJob, c pipel
 	}
 	return batch.Select(ctx, batch.SelectJob{
 		EvaluateJob: job, Evaluation: e, Source: d.Source,
-		Hold: c.Hold, Column: c.Column, Values: c.Values,
+		Hold: c.Hold, Raw: c.Raw, Column: c.Column, Values: c.Values,
 	})
 }
 

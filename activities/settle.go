@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"go.temporal.io/sdk/activity"
 
@@ -92,17 +93,20 @@ func (s *Set) settleBatch(ctx context.Context, d *Dataset, req pipeline.SettleRe
 	if !ok {
 		return settledBefore(ctx, d, req)
 	}
+	if m := req.Answer.Mapping; m != nil {
+		if err := batch.Mapping(*m).Validate(); err != nil {
+			return pipeline.Settled{}, err
+		}
+		if err := s.addFields(ctx, d, entry, m.Add); err != nil {
+			return pipeline.Settled{}, err
+		}
+	}
 	version, found, err := s.Ops.LatestSchema(ctx, d.Name)
 	if err != nil {
 		return pipeline.Settled{}, err
 	}
 	if !found {
 		return pipeline.Settled{}, pipeline.Faultf(pipeline.Bug, "settle batch %s: the operations store has no schema of pipeline %s", req.BatchID, d.Name)
-	}
-	if m := req.Answer.Mapping; m != nil {
-		if err := batch.Mapping(*m).Validate(); err != nil {
-			return pipeline.Settled{}, err
-		}
 	}
 	st := sink.Settlement{
 		ID: req.ID, BatchID: req.BatchID, Revision: entry.Revision, Resolution: req.Answer.Resolution, By: req.Answer.By,
@@ -127,6 +131,28 @@ func (s *Set) settleBatch(ctx context.Context, d *Dataset, req pipeline.SettleRe
 	out := settled(receipt)
 	out.Problems = v.Problems
 	return out, nil
+}
+
+// addFields evolves the schema by what a person wants to have as columns. Their
+// types are those that the batch's run has seen.
+func (s *Set) addFields(ctx context.Context, d *Dataset, e sink.Entry, fields []string) error {
+	if len(fields) == 0 {
+		return nil
+	}
+	run, err := s.Ops.Run(ctx, e.RunID)
+	if err != nil {
+		return fmt.Errorf("add fields to the schema of %s: their types are in the report of run %s: %w; or add them to the schema's file, and replay without \"add\"", d.Name, e.RunID, err)
+	}
+	var drift []pipeline.Drift
+	for _, f := range fields {
+		i := slices.IndexFunc(run.Drift, func(x pipeline.Drift) bool { return x.Kind == pipeline.FieldAdded && x.Field == f })
+		if i < 0 {
+			return pipeline.Faultf(pipeline.BadData, "add field %q to the schema of %s: run %s, of batch %s, has seen no such new field", f, d.Name, e.RunID, e.BatchID)
+		}
+		drift = append(drift, run.Drift[i])
+	}
+	_, err = s.evolveSchema(ctx, pipeline.EvolveRequest{Run: pipeline.Run{Pipeline: d.Name, RunID: e.RunID}, Drift: drift})
+	return err
 }
 
 func settled(r sink.Receipt) pipeline.Settled {

@@ -129,8 +129,7 @@ func (q question) plan(a answer) []Planned {
 		case Escalate:
 			p.Args.Hold = p.Args.Hold || q.mustHold(chosen, a)
 			p.Args.Cause = q.bounds.Cause
-			p.Args.Advice = strings.TrimPrefix(a.Advice, "none")
-			p.Args.Mapping = q.mapping(a, remaps)
+			q.advise(&p.Args, a, remaps)
 		case Log, Notify:
 			if p.Args.Message == "" {
 				p.Args.Message = clip(plain(a.Summary), maxSummary)
@@ -148,12 +147,22 @@ func (q question) mustHold(chosen []Action, a answer) bool {
 	return a.Hold && q.canHold || leaves
 }
 
+// advise puts the model's advice in place of the default's, if it has any.
+func (q question) advise(args *Args, a answer, remaps bool) {
+	if advice := strings.TrimPrefix(a.Advice, "none"); advice != "" {
+		args.Advice, args.Mapping = advice, nil
+	}
+	if m := q.mapping(a, remaps); m != nil {
+		args.Advice, args.Mapping = pipeline.Replay, m
+	}
+}
+
 // mapping is the advised mapping. A field that becomes a column of its own
-// isn't renamed as well.
+// is neither renamed nor added once more.
 func (q question) mapping(a answer, remaps bool) *pipeline.Mapping {
 	var chosen []Mend
 	for _, m := range q.bounds.Mends {
-		if slices.Contains(a.Mapping, m.ID) && !(remaps && m.From != "") {
+		if slices.Contains(a.Mapping, m.ID) && !(remaps && (m.From != "" || m.Add)) {
 			chosen = append(chosen, m)
 		}
 	}

@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -119,7 +120,7 @@ func (b *bounds) act(a Action, args Args, reason string) {
 	if why := b.policy.forbids(a); why != "" {
 		// A run that isn't started needs no batch to be held, unless one is there.
 		hold := a != Retrigger || !failed(b.facts)
-		b.escalate(Args{Hold: hold}, fmt.Sprintf("%s, so a person decides on %s: %s", why, a, reason))
+		b.escalate(withFields(Args{Hold: hold}, args.Fields), fmt.Sprintf("%s, so a person decides on %s: %s", why, a, reason))
 		return
 	}
 	b.Allowed = append(b.Allowed, a)
@@ -147,6 +148,9 @@ func merge(a, o Args) Args {
 	a.BackoffS = max(a.BackoffS, o.BackoffS)
 	if a.Message == "" {
 		a.Message = o.Message
+	}
+	if a.Mapping == nil {
+		a.Mapping, a.Advice = o.Mapping, cmp.Or(a.Advice, o.Advice)
 	}
 	if !slices.Contains(strings.Split(a.Cause, "+"), o.Cause) {
 		a.Cause += "+" + o.Cause
@@ -204,14 +208,23 @@ func (b *bounds) remap() {
 	case tried:
 		b.escalate(Args{Hold: true}, "new fields are still there after a remap: "+quoted(fields))
 	case len(fields) > b.policy.Drift.MaxNewFields:
-		b.escalate(Args{Hold: true},
+		b.escalate(withFields(Args{Hold: true}, fields),
 			fmt.Sprintf("%d new fields in one batch are more than policy.drift.max_new_fields (%d): %s", len(fields), b.policy.Drift.MaxNewFields, quoted(fields)))
 	case b.policy.Drift.MaxRemaps > 0 && b.facts.Remaps >= b.policy.Drift.MaxRemaps:
-		b.escalate(Args{Hold: true}, fmt.Sprintf("%d remaps in a day are as many as policy.drift.max_remaps allows, and there are new fields again: %s", b.facts.Remaps, quoted(fields)))
+		b.escalate(withFields(Args{Hold: true}, fields), fmt.Sprintf("%d remaps in a day are as many as policy.drift.max_remaps allows, and there are new fields again: %s", b.facts.Remaps, quoted(fields)))
 	default:
 		b.choose(Remap, Escalate)
 		b.act(Remap, Args{Fields: fields}, "new nullable columns: "+quoted(fields))
 	}
+}
+
+// withFields advises to take new fields up, which is what the agent would have
+// done.
+func withFields(a Args, fields []string) Args {
+	if len(fields) > 0 {
+		a.Advice, a.Mapping = pipeline.Replay, &pipeline.Mapping{Add: fields}
+	}
+	return a
 }
 
 func (b *bounds) retriggerLate() {

@@ -128,7 +128,7 @@ func checkEscalate(b Bounds, a, def Args) error {
 	if a.Advice != "" && !slices.Contains(advices, a.Advice) {
 		errs = append(errs, fmt.Errorf("escalate: advice %s is none of %s", quote(a.Advice), list(advices)))
 	}
-	if a.Mapping != nil && !reflect.DeepEqual(a.Mapping, mapping(mended(b.Mends, *a.Mapping))) {
+	if a.Mapping != nil && !reflect.DeepEqual(a.Mapping, def.Mapping) && !reflect.DeepEqual(a.Mapping, mapping(mended(b.Mends, *a.Mapping))) {
 		errs = append(errs, errors.New("escalate: the mapping has parts that the facts don't show, or mends a field twice"))
 	}
 	return errors.Join(errs...)

@@ -11,14 +11,15 @@ import (
 var advices = []string{pipeline.Release, pipeline.Replay, pipeline.Discard}
 
 // Mend is one way to make a field conform: a part of the mapping that a person
-// may replay quarantined records with. Exactly one of From, Cast and Default is
-// set.
+// may replay quarantined records with. Exactly one of From, Cast, Default and
+// Add is set.
 type Mend struct {
 	ID      string          `json:"id"` // m1, m2 …: names from the data stay out of a model's answer
 	Field   string          `json:"field"`
 	From    string          `json:"from,omitempty"` // the field in the data that is renamed to Field
 	Cast    string          `json:"cast,omitempty"` // string, long, double or boolean
 	Default json.RawMessage `json:"default,omitempty"`
+	Add     bool            `json:"add,omitempty"` // Field becomes a nullable column first
 }
 
 // maxMends bounds what a proposer is offered.
@@ -79,6 +80,9 @@ func mends(added, breaking []pipeline.Drift) []Mend {
 			out = append(out, Mend{Field: d.Field, Default: blank})
 		}
 	}
+	for _, a := range added {
+		out = append(out, Mend{Field: a.Field, Add: true})
+	}
 	out = append(out, other...)
 	out = out[:min(len(out), maxMends)]
 	for i := range out {
@@ -92,7 +96,7 @@ func mapping(mends []Mend) *pipeline.Mapping {
 	m := &pipeline.Mapping{}
 	seen, moved := map[string]bool{}, map[string]bool{}
 	for _, x := range mends {
-		if seen[x.Field] || moved[x.From] && x.From != "" {
+		if seen[x.Field] || moved[x.Field] || seen[x.From] && x.From != "" || moved[x.From] && x.From != "" {
 			continue
 		}
 		seen[x.Field] = true
@@ -100,6 +104,8 @@ func mapping(mends []Mend) *pipeline.Mapping {
 		case x.From != "":
 			moved[x.From] = true
 			m.Rename = with(m.Rename, x.From, x.Field)
+		case x.Add:
+			m.Add = append(m.Add, x.Field)
 		case x.Cast != "":
 			m.Cast = with(m.Cast, x.Field, x.Cast)
 		default:
@@ -127,6 +133,7 @@ func mended(mends []Mend, m pipeline.Mapping) []Mend {
 		blank, filled := m.Default[x.Field]
 		if x.From != "" && m.Rename[x.From] == x.Field ||
 			x.Cast != "" && m.Cast[x.Field] == x.Cast ||
+			x.Add && slices.Contains(m.Add, x.Field) ||
 			x.Default != nil && filled && string(blank) == string(x.Default) {
 			out = append(out, x)
 		}

@@ -103,6 +103,8 @@ func (q question) mend(m Mend) string {
 	switch {
 	case m.From != "":
 		return "rename " + q.fence.name(m.From) + " to " + q.fence.name(m.Field)
+	case m.Add:
+		return "take up " + q.fence.name(m.Field) + " as a new column"
 	case m.Cast != "":
 		return "cast " + q.fence.name(m.Field) + " to " + m.Cast
 	}

@@ -89,11 +89,15 @@ func doing(a Planned) string {
 	return string(a.Action) + advised(a.Args)
 }
 
+// maxAdvice bounds a mapping in a summary, in bytes; the incident has it whole.
+const maxAdvice = 300
+
 // advised is what a person could answer, in the words of the command line.
 func advised(a Args) string {
-	switch {
+	switch b, _ := json.Marshal(a.Mapping); { // strings and JSON always encode
+	case a.Mapping != nil && len(b) > maxAdvice:
+		return " (advised: replay with the incident's mapping)"
 	case a.Mapping != nil:
-		b, _ := json.Marshal(a.Mapping) // strings and JSON always encode
 		return " (advised: replay with the mapping " + string(b) + ")"
 	case a.Advice != "":
 		return " (advised: " + a.Advice + ")"

@@ -13,8 +13,8 @@ import (
 const fetchGap = 1000
 
 // fetch reads records again from the source and writes them as rejects: a
-// clean file has no raw bytes.
-func (s *selector) fetch(ctx context.Context, dir string, want *positions) ([]pipeline.File, error) {
+// clean file has no raw bytes. why gives each record's reasons.
+func (s *selector) fetch(ctx context.Context, dir string, want *positions, why func(*dq.Program, dq.Position) []pipeline.Reason) ([]pipeline.File, error) {
 	prog, err := compile(s.job.Schema, s.job.Rules)
 	if err != nil {
 		return nil, err
@@ -33,7 +33,7 @@ func (s *selector) fetch(ctx context.Context, dir string, want *positions) ([]pi
 					continue
 				}
 				found++
-				if err := s.duplicate(prog, st, values, rec); err != nil {
+				if err := s.again(prog, st, values, rec, why); err != nil {
 					return err
 				}
 			}
@@ -44,18 +44,18 @@ func (s *selector) fetch(ctx context.Context, dir string, want *positions) ([]pi
 		}
 	}
 	if found != want.count {
-		return nil, pipeline.Faultf(pipeline.BadData, "keep %d duplicates of batch %s out of the table: the source gave only %d of them again; retention or compaction took the rest, so plan the batch again",
+		return nil, pipeline.Faultf(pipeline.BadData, "keep %d rows of batch %s out of the table as they came: the source gave only %d of them again; retention or compaction took the rest, so plan the batch again",
 			want.count, s.job.Batch.ID, found)
 	}
 	return st.finish()
 }
 
-func (s *selector) duplicate(prog *dq.Program, st *stage, values *redecoder, rec source.Record) error {
+func (s *selector) again(prog *dq.Program, st *stage, values *redecoder, rec source.Record, why func(*dq.Program, dq.Position) []pipeline.Reason) error {
 	if err := values.decode(rec.Value); err != nil {
 		return pipeline.Faultf(pipeline.Bug, "read topic %s partition %d offset %d again: %w", s.job.Batch.Topic, rec.Partition, rec.Offset, err)
 	}
 	p := dq.Position{Partition: rec.Partition, Offset: rec.Offset}
-	r, err := newSuspect(rec, s.duplicates.reasons(prog, p), segmentsOf(s.job.Rules.Segments, values.column))
+	r, err := newSuspect(rec, why(prog, p), segmentsOf(s.job.Rules.Segments, values.column))
 	if err != nil {
 		return err
 	}

@@ -15,7 +15,7 @@ import (
 )
 
 // Mapping mends raw JSON records: fields are renamed, then cast, then missing
-// and null ones take their default.
+// and null ones take their default. What it adds is the schema's business.
 type Mapping pipeline.Mapping
 
 // Validate reports every entry that can't be applied, as one BadData fault:
@@ -45,7 +45,12 @@ func (m Mapping) Validate() error {
 			errs = append(errs, fmt.Errorf("default of %q: %q is not JSON", field, v))
 		}
 	}
-	if len(m.Rename)+len(m.Cast)+len(m.Default) == 0 {
+	for _, field := range m.Add {
+		if _, moved := m.Rename[field]; moved || field == "" {
+			errs = append(errs, fmt.Errorf("add %q: a field that has a name and isn't renamed is needed", field))
+		}
+	}
+	if len(m.Rename)+len(m.Cast)+len(m.Default)+len(m.Add) == 0 {
 		errs = append(errs, errors.New("it names no field"))
 	}
 	if len(errs) > 0 {

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/autonomous-data-pipeline/adp/dq"
 	"github.com/autonomous-data-pipeline/adp/pipeline"
 	"github.com/autonomous-data-pipeline/adp/source"
 )
@@ -20,6 +21,7 @@ type SelectJob struct {
 	Evaluation  Evaluation
 	Source      source.Reader // read again for duplicates that leave a clean file
 	Hold        bool          // everything waits: Column, Values and KeepFailing don't matter
+	Raw         bool          // of a held batch: rows wait as the records that they came from
 	KeepFailing bool          // every failing record stays out
 	Column      string        // failing records with one of Values here stay out
 	Values      []string
@@ -40,6 +42,9 @@ type Selection struct {
 // change are passed on as they are; new ones are written beside the shards',
 // in a folder named after the choice, so that a repeat gives the same.
 func Select(ctx context.Context, job SelectJob) (Selection, error) {
+	if job.Hold && job.Raw {
+		return job.holdRaw(ctx)
+	}
 	if job.Hold {
 		return job.hold(), nil
 	}
@@ -79,6 +84,54 @@ func (j SelectJob) hold() Selection {
 	return out
 }
 
+// holdRaw keeps the whole batch out as it came: its rows lack what the schema
+// doesn't know, which a person may want to have.
+func (j SelectJob) holdRaw(ctx context.Context) (Selection, error) {
+	s, err := newSelector(j)
+	if err != nil {
+		return Selection{}, err
+	}
+	out := Selection{Held: true, Records: j.Evaluation.Records}
+	for i, r := range j.Results {
+		rows := newPositions()
+		for _, f := range r.Files {
+			if f.Kind != pipeline.CleanFile {
+				out.Quarantine = append(out.Quarantine, f)
+				continue
+			}
+			if err := s.places(ctx, f, rows); err != nil {
+				return Selection{}, err
+			}
+		}
+		if rows.count == 0 {
+			continue
+		}
+		raw, err := s.fetch(ctx, filepath.Join(s.dir, fmt.Sprintf("raw-%04d", i)), rows, s.waits)
+		if err != nil {
+			return Selection{}, err
+		}
+		out.Quarantine = append(out.Quarantine, raw...)
+	}
+	out.Records.Held = out.Records.Read
+	return out, nil
+}
+
+// waits are the reasons of a row that is held as it came.
+func (s *selector) waits(prog *dq.Program, p dq.Position) []pipeline.Reason {
+	return append(s.duplicates.reasons(prog, p), pipeline.Reason{Code: string(pipeline.FieldAdded), Detail: "held until somebody decides on new fields"})
+}
+
+// places adds where a clean file's rows come from.
+func (s *selector) places(ctx context.Context, f pipeline.File, to *positions) error {
+	return readStaged(ctx, f.Path, placeSpecs(), func(cols []column) error {
+		for row := range cols[0].rows() {
+			p := placeOf(cols, row)
+			to.add(p.Partition, p.Offset)
+		}
+		return nil
+	})
+}
+
 // selector applies one choice to shard after shard.
 type selector struct {
 	job        SelectJob
@@ -112,7 +165,7 @@ func newSelector(job SelectJob) (*selector, error) {
 
 // folder is named after what is chosen.
 func (j SelectJob) folder() (string, error) {
-	b, err := json.Marshal([]any{j.KeepFailing, j.Column, slices.Sorted(slices.Values(j.Values)), j.Schema.Fingerprint()})
+	b, err := json.Marshal([]any{j.KeepFailing, j.Raw, j.Column, slices.Sorted(slices.Values(j.Values)), j.Schema.Fingerprint()})
 	if err != nil {
 		return "", pipeline.Faultf(pipeline.Bug, "name the selection of batch %s: %w", j.Batch.ID, err)
 	}
@@ -151,7 +204,7 @@ func (s *selector) shard(ctx context.Context, i int, r Result) (table, quarantin
 		table, quarantine = append(table, t...), append(quarantine, q...)
 	}
 	if moved.count > 0 {
-		q, err := s.fetch(ctx, filepath.Join(dir, "duplicates"), moved)
+		q, err := s.fetch(ctx, filepath.Join(dir, "duplicates"), moved, s.duplicates.reasons)
 		if err != nil {
 			return nil, nil, err
 		}

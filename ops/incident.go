@@ -41,6 +41,10 @@ type Incident struct {
 	Comment        string         `json:"comment,omitempty"` // of the resolution
 	Count          int            `json:"count"`             // runs of this cause
 	Timeline       []Event        `json:"timeline"`          // oldest first
+
+	// What the agent advises to answer, and the mapping of a replay.
+	Advice  string            `json:"advice,omitempty"`
+	Mapping *pipeline.Mapping `json:"mapping,omitempty"`
 }
 
 // Event is one line of an incident's timeline. Events of runs name the run,

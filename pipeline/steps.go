@@ -97,6 +97,7 @@ type EvolveRequest struct {
 // non-conforming ones, which always do.
 type Choice struct {
 	Hold   bool     `json:"hold,omitempty"`   // the whole batch
+	Raw    bool     `json:"raw,omitempty"`    // of a held batch: every record as it came, since rows would lack new fields
 	Column string   `json:"column,omitempty"` // failing records with one of Values in Column
 	Values []string `json:"values,omitempty"`
 }
@@ -239,6 +240,7 @@ type Mapping struct {
 	Rename  map[string]string          `json:"rename,omitempty"`  // field in the data → field of the schema
 	Cast    map[string]string          `json:"cast,omitempty"`    // field → string, long, double or boolean
 	Default map[string]json.RawMessage `json:"default,omitempty"` // field → value where it is missing or null
+	Add     []string                   `json:"add,omitempty"`     // new fields of the data that become nullable columns first
 }
 
 // Resolution is how an incident ended.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -167,11 +168,19 @@ func (a *app) showIncident(ctx context.Context, id string) error {
 			a.say("  %s  %s  %s", e.At.Local().Format(time.DateTime), orDash(e.By), e.What)
 		}
 		if i.Status != ops.Resolved {
-			a.say("\nanswer it:\n  starter approve %s\n  starter reject %s\n  starter resolve %s --resolution replay --mapping '{…}'", i.ID, i.ID, i.ID)
+			mapping := "{…}"
+			if b, err := json.Marshal(i.Mapping); err == nil && i.Mapping != nil {
+				mapping = string(b)
+			}
+			a.say("\nanswer it:\n  starter approve %s\n  starter reject %s\n  starter resolve %s --resolution replay --mapping '%s'", i.ID, i.ID, i.ID, shellQuoted(mapping))
 			a.say("  temporal workflow signal --workflow-id %s --name decide --input '{\"resolution\":\"release\",\"by\":\"%s\"}'", workflows.EscalationID(i.Pipeline, i.ID), a.who())
 		}
 	})
 }
+
+// shellQuoted makes a text fit for the inside of single quotes: it may hold what
+// data calls its fields.
+func shellQuoted(s string) string { return strings.ReplaceAll(s, "'", `'\''`) }
 
 func (a *app) completeIncidents(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
 	store, err := a.ops(cmd.Context())

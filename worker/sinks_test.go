@@ -3,12 +3,16 @@ package main
 import (
 	"encoding/json"
 	"errors"
+	"io/fs"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 
+	"github.com/apache/arrow-go/v18/parquet/file"
 	"github.com/stretchr/testify/require"
 
+	"github.com/autonomous-data-pipeline/adp/agent"
 	"github.com/autonomous-data-pipeline/adp/pipeline"
 	"github.com/autonomous-data-pipeline/adp/sink"
 	"github.com/autonomous-data-pipeline/adp/workflows"
@@ -131,4 +135,88 @@ func TestADiscardedBatchStaysOutOnEverySink(t *testing.T) {
 		require.Equal(t, int64(1_000), account.Quarantine+account.Held)
 		require.Len(t, w.entries(), 1)
 	})
+}
+
+// Where the agent may not take new fields up, the batch waits as it came: the
+// rows that a person lets in have the fields' values.
+func TestABatchHeldOverNewFieldsKeepsTheirValuesOnEverySink(t *testing.T) {
+	onEverySink(t, func(t *testing.T, w *world) {
+		require.NoError(t, w.set.Ops.TurnSwitch(t.Context(), agent.Switch{Pipeline: w.name, On: true, By: "eve"}))
+		w.produce("additive-drift", 1_000)
+		held := w.batch()
+		require.Equal(t, pipeline.Held, held.Outcome)
+		inc, err := w.set.Ops.Incident(t.Context(), held.Incident)
+		require.NoError(t, err)
+		require.Equal(t, pipeline.Replay, inc.Advice)
+		require.Equal(t, &pipeline.Mapping{Add: []string{"loyalty_tier"}}, inc.Mapping)
+		raw := w.rejects()
+		require.Len(t, raw, 1_000)
+		tiers := 0
+		for _, r := range raw {
+			if strings.Contains(r, "loyalty_tier") {
+				tiers++
+			}
+		}
+		require.Equal(t, 20, tiers)
+
+		_, err = w.answer("typo", held.BatchID, pipeline.Answer{Resolution: pipeline.Replay, Mapping: &pipeline.Mapping{Add: []string{"loyalty"}}})
+		require.ErrorContains(t, err, "has seen no such new field")
+		s, err := w.answer("yes", held.BatchID, pipeline.Answer{Resolution: pipeline.Replay, Mapping: inc.Mapping})
+		require.NoError(t, err)
+		require.Equal(t, []int64{1_000, 0}, []int64{s.Moved, s.Kept})
+		require.Empty(t, s.Problems)
+		latest, _, err := w.set.Ops.LatestSchema(t.Context(), w.name)
+		require.NoError(t, err)
+		require.GreaterOrEqual(t, latest.Schema.Index("loyalty_tier"), 0)
+		account := w.verify()
+		require.Equal(t, []int64{1_000, 0, 0}, []int64{account.Table, account.Quarantine, account.Held})
+		w.produce("additive-drift", 1_000)
+		require.Equal(t, []string{"healthy"}, w.batch().Conditions, "the table has the column now")
+	})
+}
+
+func TestFieldsThatAPersonAddsHaveTheirValues(t *testing.T) {
+	w := newWorld(t)
+	require.NoError(t, w.set.Ops.TurnSwitch(t.Context(), agent.Switch{Pipeline: w.name, On: true, By: "eve"}))
+	w.produce("additive-drift", 1_000)
+	held := w.batch()
+	values := int64(0)
+	for _, r := range w.rejects() {
+		if strings.Contains(r, `"loyalty_tier":"`) {
+			values++
+		}
+	}
+	require.Positive(t, values)
+	_, err := w.answer("yes", held.BatchID, pipeline.Answer{Resolution: pipeline.Replay, Mapping: &pipeline.Mapping{Add: []string{"loyalty_tier"}}})
+	require.NoError(t, err)
+	require.Equal(t, values, w.values("loyalty_tier"))
+}
+
+// values counts a column's values in the table's files, by their own statistics.
+func (w *world) values(column string) int64 {
+	w.t.Helper()
+	var n int64
+	root := filepath.Join(w.dir, "data", "out", "parquet", w.name)
+	require.NoError(w.t, filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || filepath.Ext(path) != ".parquet" {
+			return err
+		}
+		f, err := file.OpenParquetFile(path, false)
+		require.NoError(w.t, err)
+		defer func() { require.NoError(w.t, f.Close()) }()
+		for g := range f.NumRowGroups() {
+			meta := f.MetaData().RowGroup(g)
+			at := f.MetaData().Schema.ColumnIndexByName(column)
+			if at < 0 {
+				continue
+			}
+			chunk, err := meta.ColumnChunk(at)
+			require.NoError(w.t, err)
+			stats, err := chunk.Statistics()
+			require.NoError(w.t, err)
+			n += meta.NumRows() - stats.NullCount()
+		}
+		return nil
+	}))
+	return n
 }

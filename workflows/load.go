@@ -2,6 +2,7 @@ package workflows
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"go.temporal.io/sdk/temporal"
@@ -38,6 +39,7 @@ func choice(d agent.Decision) pipeline.Choice {
 	var c pipeline.Choice
 	if e, ok := d.Find(agent.Escalate); ok {
 		c.Hold = e.Args.Hold
+		c.Raw = c.Hold && slices.ContainsFunc(d.Conditions, func(m agent.Met) bool { return m.Name == agent.SchemaDriftAdditive })
 	}
 	if q, ok := d.Find(agent.Quarantine); ok {
 		c.Column, c.Values = q.Args.Column, q.Args.Values
