@@ -36,6 +36,7 @@ var TheRules = Rules{
 		{"batch/*test", []string{"pipeline", "schemas", "dq", "source", "batch"}, reasonSuite},
 
 		{"agent/transport", []string{"pipeline", "agent"}, "it is the HTTP below the models' drivers, and knows no provider"},
+		{"agent/eval", []string{"pipeline", "schemas", "dq", "agent"}, "it scores whatever proposes, and knows no model"},
 		{"agent/*", []string{"pipeline", "agent", "agent/transport"}, reasonDriver},
 		{"source/*", []string{"pipeline", "schemas", "source"}, reasonDriver},
 		{"sink/ledger", []string{"pipeline", "schemas", "sink"}, reasonDomain},
