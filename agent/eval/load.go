@@ -60,7 +60,8 @@ func Scenarios() ([]Scenario, error) {
 func parse(b []byte) (out []written, err error) {
 	dec := yaml.NewDecoder(bytes.NewReader(b))
 	dec.KnownFields(true)
-	return out, dec.Decode(&out)
+	err = dec.Decode(&out)
+	return out, err
 }
 
 // resolve completes the scenarios: the adversarial ones from their twins.

@@ -185,10 +185,11 @@ func ceil(d time.Duration) int64 {
 	return s
 }
 
-// inside sums up a segment.
+// inside sums up the values of a segment that the facts show, as far as their
+// numbers can be.
 func (r reading) inside(column string, values []string) (failed, records int64, seen int) {
 	for _, s := range r.facts.Report.Quality.Segments {
-		if s.Column == column && slices.Contains(values, s.Value) && s.Failed > 0 {
+		if s.Column == column && slices.Contains(values, s.Value) && s.Failed > 0 && s.Failed <= s.Records {
 			failed, records, seen = failed+s.Failed, records+s.Records, seen+1
 		}
 	}

@@ -172,7 +172,8 @@ func (c *checker) batch() {
 		!f.setAside(q.Column, q.Values).is(f.policy.QuarantineMaxShare) {
 		c.demandHold("the quarantine is larger than its budget")
 	}
-	if f.late().verdict(f.policy.LateMajor) == below && f.facts.Retriggers < f.policy.Retrigger.MaxChain && !f.free(agent.Retrigger) {
+	again := f.late().verdict(f.policy.LateMajor) == below && f.facts.Retriggers < f.policy.Retrigger.MaxChain
+	if again && !f.free(agent.Retrigger) && !f.failed() { // a failed run loads nothing
 		c.demandHold("the retrigger for late records is a person's to decide")
 	}
 }
