@@ -95,6 +95,10 @@ test-agent: ## Run the decision agent's tests
 test-ollama: ollama ## Ask a small model in real Ollama (its build takes minutes, a C++ compiler, nlohmann-json3-dev and libstb-dev)
 	OLLAMA_BIN=$(TOOLBIN)/ollama $(GO) test -count=1 -tags integration -run Ollama -v $(TESTFLAGS) ./internal/realllm
 
+.PHONY: eval
+eval: ## Score the agent's decisions on labelled scenarios, and fail if the gate is shut (EVALFLAGS='--sample 20 --markdown docs/agent.md')
+	$(GO) run ./starter eval $(EVALFLAGS)
+
 .PHONY: test-dq
 test-dq: ## Run the data quality tests
 	$(GO) test $(TESTFLAGS) ./dq/...

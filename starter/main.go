@@ -24,7 +24,7 @@ const (
 	exitOK       = 0
 	exitFailed   = 1 // what was asked for didn't work
 	exitUsage    = 2 // the command line or a setting is wrong
-	exitProblems = 3 // a check ran and found problems: lint, verify, audit verify
+	exitProblems = 3 // a check ran and found problems: lint, verify, audit verify, eval
 )
 
 // errProblems says that a check found problems, which are printed already.
@@ -72,7 +72,7 @@ func (a *app) root() *cobra.Command {
 		Long: `starter is the command line of the pipelines that bin/worker runs.
 
 Exit codes: 0 done, 1 it didn't work, 2 the command line or a setting is wrong,
-3 a check (lint, verify, audit verify) found problems.`,
+3 a check (lint, verify, audit verify, eval) found problems.`,
 		Version:       version,
 		SilenceUsage:  true,
 		SilenceErrors: true,
@@ -83,7 +83,7 @@ Exit codes: 0 done, 1 it didn't work, 2 the command line or a setting is wrong,
 	root.AddCommand(
 		a.runCommand(), a.backfillCommand(), a.maintainCommand(), a.statusCommand(), a.historyCommand(), a.scheduleCommand(),
 		a.approveCommand(), a.rejectCommand(), a.resolveCommand(), a.incidentsCommand(), a.quarantineCommand(),
-		a.decideCommand(), a.verifyCommand(), a.generateCommand(), a.lintCommand(), a.auditCommand(), a.agentCommand(), a.demoCommand(),
+		a.decideCommand(), a.evalCommand(), a.verifyCommand(), a.generateCommand(), a.lintCommand(), a.auditCommand(), a.agentCommand(), a.demoCommand(),
 	)
 	usageErrors(root)
 	return root

@@ -2,6 +2,8 @@ package eval_test
 
 import (
 	"context"
+	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -130,5 +132,29 @@ func TestTheTableIsPublishedBetweenItsMarkers(t *testing.T) {
 	for _, lacking := range []string{"", "<!-- eval: begin -->\n", "<!-- eval: end -->"} {
 		_, err := eval.Publish([]byte(lacking), results)
 		require.ErrorContains(t, err, "has no place")
+	}
+}
+
+// The published figures of rules are today's; other columns are as old as the
+// document says.
+func TestTheDocumentHasRulesFigures(t *testing.T) {
+	doc, err := os.ReadFile("../../docs/agent.md")
+	require.NoError(t, err)
+	published := map[string]string{}
+	column := -1
+	for line := range strings.Lines(string(doc)) {
+		cells := strings.Split(strings.TrimSpace(line), " | ")
+		if column < 0 {
+			column = slices.IndexFunc(cells, func(c string) bool { return strings.TrimSuffix(c, " |") == "rules" })
+		}
+		if column > 0 && len(cells) > column {
+			published[strings.TrimPrefix(cells[0], "| ")] = strings.TrimSuffix(cells[column], " |")
+		}
+	}
+	_, rows := eval.Table([]eval.Result{run(t, agent.Rules{}, scenarios(t))})
+	for _, row := range rows {
+		if !strings.HasPrefix(row[0], "latency") {
+			require.Equal(t, row[1], published[row[0]], "%s: write it anew with make eval EVALFLAGS='--markdown docs/agent.md'", row[0])
+		}
 	}
 }
