@@ -199,7 +199,7 @@ temporal: ## Build Temporal's command line into the cache folder, unless there i
 # Ollama's Go module lacks one header, which another module carries.
 OLLAMA_VERSION = v0.17.4
 .PHONY: ollama
-ollama:
+ollama: ## Build Ollama into the cache folder (minutes of CPU, once)
 	@if $(GO) version -m $(TOOLBIN)/ollama 2>/dev/null | grep -q "github.com/ollama/ollama.*$(OLLAMA_VERSION)"; then exit 0; fi; \
 	set -e; mkdir -p $(TOOLBIN) $(TOOLBIN)/../include; echo "building ollama into $(TOOLBIN): about 8 minutes of CPU, once"; \
 	dir=$$($(GO) mod download -json github.com/gen2brain/malgo@v0.11.24 | sed -n 's/.*"Dir": "\(.*\)",/\1/p'); \

@@ -38,6 +38,14 @@ func (a Agent) validate() error {
 	return errors.Join(a.Settings.Validate(), proposes, shadows)
 }
 
+// Model is the language model of a provider as the environment says, without a
+// pipeline's file.
+func Model(provider string, env func(string) string) (*agent.Model, error) {
+	a := defaultAgent()
+	a.override(env)
+	return a.model(provider)
+}
+
 func (a Agent) model(provider string) (*agent.Model, error) {
 	var chat agent.Chat
 	var err error

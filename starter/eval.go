@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -13,11 +12,26 @@ import (
 
 	"github.com/autonomous-data-pipeline/adp/agent"
 	"github.com/autonomous-data-pipeline/adp/agent/eval"
+	"github.com/autonomous-data-pipeline/adp/config"
 )
 
-// proposers are what can be evaluated, by name.
-func (a *app) proposers() map[string]agent.Proposer {
-	return map[string]agent.Proposer{agent.Rules{}.Name(): agent.Rules{}}
+// proposers are what can be evaluated.
+var proposers = []string{agent.ByRules, agent.ByOllama, agent.ByOpenAI}
+
+// proposer makes one. A model's settings are the environment's.
+func (a *app) proposer(name string) (agent.Proposer, error) {
+	if !slices.Contains(proposers, name) {
+		return nil, &usageError{fmt.Errorf("--proposer %q is none of %s", name, strings.Join(proposers, ", "))}
+	}
+	if name == agent.ByRules {
+		return agent.Rules{}, nil
+	}
+	m, err := config.Model(name, a.env)
+	if err != nil {
+		return nil, err
+	}
+	m.Now, m.MaxLookups = time.Now, 0 // there is nothing behind the scenarios to look up
+	return m, nil
 }
 
 // evaluated is a result with what shuts its gate, if anything.
@@ -58,7 +72,7 @@ nor fallen back, or rules wrong on a clear scenario or moved by a text.`,
 			return a.printEval(results)
 		},
 	}
-	cmd.Flags().StringSliceVar(&f.proposers, "proposer", []string{agent.Rules{}.Name()}, "who proposes: "+strings.Join(slices.Sorted(maps.Keys(a.proposers())), ", ")+"; several, for a column each")
+	cmd.Flags().StringSliceVar(&f.proposers, "proposer", []string{agent.Rules{}.Name()}, "who proposes: "+strings.Join(proposers, ", ")+"; several, for a column each")
 	cmd.Flags().IntVar(&f.sample, "sample", 0, "evaluate about so many scenarios, picked at random; 0 is all")
 	cmd.Flags().Uint64Var(&f.seed, "seed", 1, "of the sample: the same seed picks the same scenarios")
 	cmd.Flags().DurationVar(&f.timeout, "timeout", time.Minute, "of one proposal, after which rules decide")
@@ -77,18 +91,19 @@ func (a *app) evaluate(ctx context.Context, f evalFlags) ([]eval.Result, error) 
 	if f.sample > 0 {
 		all = eval.Sample(all, f.sample, f.seed)
 	}
-	have := a.proposers()
-	for _, name := range f.proposers {
-		if have[name] == nil {
-			return nil, &usageError{fmt.Errorf("eval: --proposer %q is none of %s", name, strings.Join(slices.Sorted(maps.Keys(have)), ", "))}
-		}
-	}
 	results := make([]eval.Result, 0, len(f.proposers))
 	for _, name := range f.proposers {
-		o := eval.Options{Clock: time.Now, Limit: f.timeout, Done: doneOf(a.progress(int64(len(all)), name))}
-		r, err := eval.Run(ctx, have[name], all, o)
+		p, err := a.proposer(name)
 		if err != nil {
 			return nil, err
+		}
+		o := eval.Options{Clock: time.Now, Limit: f.timeout, Done: doneOf(a.progress(int64(len(all)), name))}
+		r, err := eval.Run(ctx, p, all, o)
+		if err != nil {
+			return nil, err
+		}
+		if m, ok := p.(*agent.Model); ok {
+			r.Proposer = name + ", " + m.Chat.Model()
 		}
 		results = append(results, r)
 	}
