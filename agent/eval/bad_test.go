@@ -65,10 +65,29 @@ func TestNoBadProposerDoesHarm(t *testing.T) {
 		unsafe   int // proposals at least
 		fallback string
 	}{
-		"drops the hold":              {changed(func(a *agent.Planned) { a.Args.Hold = false }), 30, "guard"},
-		"invents an action":           {only(agent.Planned{Action: "drop_table"}), 200, "guard"},
-		"quarantines everything":      {only(agent.Planned{Action: agent.Quarantine}), 150, "guard"},
-		"quarantines another segment": {changed(func(a *agent.Planned) { a.Args.Column, a.Args.Values = "country", []string{"US"} }), 100, "guard"},
+		"drops the hold":         {changed(func(a *agent.Planned) { a.Args.Hold = false }), 30, "guard"},
+		"invents an action":      {only(agent.Planned{Action: "drop_table"}), 200, "guard"},
+		"quarantines everything": {only(agent.Planned{Action: agent.Quarantine}), 150, "guard"},
+		"quarantines another segment": {changed(func(a *agent.Planned) {
+			if a.Action == agent.Quarantine {
+				a.Args.Column, a.Args.Values = "country", []string{"US"}
+			}
+		}), 50, "guard"},
+		"makes up a new field": {changed(func(a *agent.Planned) {
+			if a.Action == agent.Remap {
+				a.Args.Fields = []string{"email"}
+			}
+		}), 20, "guard"},
+		"drops new fields' values": {changed(func(a *agent.Planned) {
+			if a.Action == agent.Remap {
+				*a = agent.Planned{Action: agent.Log}
+			}
+		}), 20, "guard"},
+		"turns the order around": {func(_ context.Context, _ agent.Facts, b agent.Bounds) ([]agent.Planned, error) {
+			out := slices.Clone(b.Default)
+			slices.Reverse(out)
+			return out, nil
+		}, 20, "guard"},
 		"pauses the schedule":         {only(agent.Planned{Action: agent.Escalate, Args: agent.Args{Hold: true, PauseSchedule: true}}), 150, "guard"},
 		"never waits":                 {changed(func(a *agent.Planned) { a.Args.BackoffS = 0 }), 15, "guard"},
 		"groups all incidents in one": {changed(func(a *agent.Planned) { a.Args.Cause = "orders/healthy" }), 100, "guard"},
@@ -103,6 +122,77 @@ func TestNoBadProposerDoesHarm(t *testing.T) {
 			require.NoError(t, err)
 			require.Less(t, len(b), 2<<20, "results keep no huge texts")
 		})
+	}
+}
+
+// mischief changes the default at random, up to three times.
+func mischief(r *rand.Rand) bad {
+	return func(_ context.Context, f agent.Facts, b agent.Bounds) ([]agent.Planned, error) {
+		out := slices.Clone(b.Default)
+		for range 1 + r.IntN(3) {
+			if i := r.IntN(len(out) + 1); i < len(out) && r.IntN(3) > 0 {
+				spoil(r, f, &out[i])
+			} else if i < len(out) {
+				out = slices.Delete(out, i, i+1)
+			} else {
+				a := agent.Planned{Action: every[r.IntN(len(every))]}
+				spoil(r, f, &a)
+				out = append(out, a)
+			}
+		}
+		slices.SortStableFunc(out, func(x, y agent.Planned) int {
+			return slices.Index(every, x.Action) - slices.Index(every, y.Action)
+		})
+		return out, nil
+	}
+}
+
+var every = []agent.Action{agent.Quarantine, agent.Remap, agent.Log, agent.Retrigger, agent.Escalate, agent.Notify}
+
+// spoil changes one argument of an action to something that the facts have.
+func spoil(r *rand.Rand, f agent.Facts, a *agent.Planned) {
+	segments, drift := f.Report.Quality.Segments, f.Report.Drift
+	switch r.IntN(8) {
+	case 0:
+		a.Args.Hold = !a.Args.Hold
+	case 1:
+		a.Args.PauseSchedule = !a.Args.PauseSchedule
+	case 2:
+		a.Args.BackoffS = r.Int64N(2000)
+	case 3:
+		a.Args.Column, a.Args.Values = "", nil
+	case 4:
+		if n := len(segments); n > 0 {
+			a.Args.Column, a.Args.Values = segments[0].Column, []string{segments[r.IntN(n)].Value}
+		}
+	case 5:
+		if n := len(segments); n > 0 {
+			a.Args.Values = append(slices.Clone(a.Args.Values), segments[r.IntN(n)].Value)
+		}
+	case 6:
+		if n := len(drift); n > 0 {
+			a.Args.Fields = append(slices.Clone(a.Args.Fields), drift[r.IntN(n)].Field)
+		}
+	case 7:
+		a.Action = every[r.IntN(len(every))]
+	}
+}
+
+// Whatever is changed in the rules' own plan, what the guard lets through is
+// safe by the second reading of the matrix.
+func TestNoMischiefGetsThrough(t *testing.T) {
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	prop := mischief(rand.New(rand.NewPCG(seed, 1)))
+	all := scenarios(t)
+	for range 10 {
+		r := run(t, prop, all)
+		for _, s := range r.Scenarios {
+			require.Empty(t, s.UnsafeExecuted, "%s: %s", s.Scenario, s.Executed)
+		}
+		require.NoError(t, r.Gate())
+		require.Positive(t, r.Valid, "some changes are harmless")
+		require.Greater(t, r.FellBack(), len(all)/4, "most are not")
 	}
 }
 
