@@ -57,8 +57,8 @@ func (c *checker) find(a agent.Action) (agent.Args, bool) {
 	return c.actions[i].Args, true
 }
 
-func (c *checker) has(any ...agent.Action) bool {
-	return slices.ContainsFunc(any, func(a agent.Action) bool { _, ok := c.find(a); return ok })
+func (c *checker) has(oneOf ...agent.Action) bool {
+	return slices.ContainsFunc(oneOf, func(a agent.Action) bool { _, ok := c.find(a); return ok })
 }
 
 func (c *checker) held() bool {
