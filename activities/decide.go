@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"time"
 
+	"go.temporal.io/sdk/activity"
+
 	"github.com/autonomous-data-pipeline/adp/agent"
 	"github.com/autonomous-data-pipeline/adp/batch"
 	"github.com/autonomous-data-pipeline/adp/dq"
@@ -50,7 +52,7 @@ func (s *Set) decide(ctx context.Context, req agent.Request) (agent.Decided, err
 	if err := s.recordDecision(ctx, d, decision, facts, policy); err != nil {
 		return agent.Decided{}, err
 	}
-	made := agent.Decided{Decision: decision, ConsecutiveFailures: facts.Report.ConsecutiveFailures}
+	made := agent.Decided{Decision: decision, ConsecutiveFailures: facts.Report.ConsecutiveFailures, Head: d.auditHead(ctx)}
 	if open {
 		made.Shadow = d.ask(d.Shadow)
 	}
@@ -153,13 +155,28 @@ func (d *Dataset) audit() *agent.AuditLog {
 	return agent.OpenAudit(filepath.Join(d.Reports, "decision_log.jsonl"))
 }
 
-// Audit records what came of a decision.
-func (s *Set) Audit(ctx context.Context, e agent.Executed) error {
+// auditHead is the decision log's head after an append. The workflow notes it
+// as a memo, and the metrics server as two gauges: a tail that is cut off
+// afterwards shows in either. See docs/audit.md.
+func (d *Dataset) auditHead(ctx context.Context) agent.Head {
+	h := d.audit().Head()
+	h.Pipeline = d.Name
+	m := activity.GetMetricsHandler(ctx).WithTags(map[string]string{"pipeline": d.Name})
+	m.Gauge("audit_log_entries").Update(float64(h.Seq))
+	m.Gauge("audit_log_head").Update(h.Number())
+	return h
+}
+
+// Audit records what came of a decision, and gives the log's head.
+func (s *Set) Audit(ctx context.Context, e agent.Executed) (agent.Head, error) {
 	d, err := s.Catalog.Declared(ctx, e.Pipeline)
 	if err != nil {
-		return toTemporal(err)
+		return agent.Head{}, toTemporal(err)
 	}
-	return toTemporal(d.audit().Executed(e, s.Now()))
+	if err := d.audit().Executed(e, s.Now()); err != nil {
+		return agent.Head{}, toTemporal(err)
+	}
+	return d.auditHead(ctx), nil
 }
 
 // EvolveSchema records the next schema version, with a nullable column for

@@ -42,7 +42,7 @@ func (s *Set) openIncident(ctx context.Context, req agent.IncidentRequest) (pipe
 		return pipeline.Incident{}, err
 	}
 	return pipeline.Incident{
-		ID: opened.ID, Pipeline: d.Name, RunID: opened.RunID, BatchID: opened.BatchID, Cause: opened.Cause,
+		ID: opened.ID, Pipeline: d.Name, RunID: opened.RunID, Decision: req.Decision.ID, BatchID: opened.BatchID, Cause: opened.Cause,
 		Severity: opened.Severity, Title: opened.Title, Summary: opened.Summary, Hold: opened.Hold,
 		Paused: plan.Args.PauseSchedule, Joined: joined,
 		RemindS:    int64(d.Policy.Escalation.RemindAfter.Seconds()),
@@ -71,23 +71,28 @@ func actionNames(d agent.Decision) []string {
 	return out
 }
 
-// UpdateIncident acknowledges an incident, or resolves it.
-func (s *Set) UpdateIncident(ctx context.Context, u pipeline.IncidentUpdate) error {
-	return toTemporal(s.updateIncident(ctx, u))
+// UpdateIncident acknowledges an incident, or resolves it: then it gives the
+// decision log's head, with the answer in it.
+func (s *Set) UpdateIncident(ctx context.Context, u pipeline.IncidentUpdate) (agent.Head, error) {
+	h, err := s.updateIncident(ctx, u)
+	return h, toTemporal(err)
 }
 
-func (s *Set) updateIncident(ctx context.Context, u pipeline.IncidentUpdate) error {
+func (s *Set) updateIncident(ctx context.Context, u pipeline.IncidentUpdate) (agent.Head, error) {
 	if u.Resolution == nil {
-		return s.Ops.Acknowledge(ctx, u.Incident, u.By, u.Comment, s.Now())
+		return agent.Head{}, s.Ops.Acknowledge(ctx, u.Incident, u.By, u.Comment, s.Now())
 	}
 	if err := s.Ops.Resolve(ctx, u.Incident, u.Resolution.Resolution, u.By, u.Comment, s.Now()); err != nil {
-		return err
+		return agent.Head{}, err
 	}
 	d, err := s.Catalog.Declared(ctx, u.Pipeline)
 	if err != nil {
-		return err
+		return agent.Head{}, err
 	}
-	return d.audit().Answer(*u.Resolution, s.Now())
+	if err := d.audit().Answer(*u.Resolution, s.Now()); err != nil {
+		return agent.Head{}, err
+	}
+	return d.auditHead(ctx), nil
 }
 
 // Notify sends one message to every channel. Its ID lets receivers drop a

@@ -31,6 +31,9 @@ const (
 	KindSwitch   EntryKind = "switch"   // a person turned the kill switch
 )
 
+// Kinds are the kinds of audit entry, in the order in which a run writes them.
+var Kinds = []EntryKind{KindDecision, KindShadow, KindExecuted, KindAnswer, KindSwitch}
+
 // Entry is one line of the decision log. Hash is the SHA-256 of the line
 // without it, and Prev is the line before's, so no line can be changed,
 // dropped or inserted unnoticed.
@@ -38,7 +41,7 @@ type Entry struct {
 	Seq  int64           `json:"seq"` // from 1
 	At   time.Time       `json:"at"`
 	Kind EntryKind       `json:"kind"`
-	ID   string          `json:"id"` // decision or incident: with Kind, it makes a repeat harmless
+	ID   string          `json:"id"` // decision, incident or decision/proposer: with Kind, it makes a repeat harmless
 	Body json.RawMessage `json:"body"`
 	Prev string          `json:"prev"`
 	Hash string          `json:"hash,omitempty"`
@@ -50,38 +53,6 @@ type Recorded struct {
 	Decision Decision `json:"decision"`
 	Facts    Facts    `json:"facts"`
 	Policy   Policy   `json:"policy"`
-}
-
-// Line is the entry in a few words.
-func (e Entry) Line() string {
-	switch e.Kind {
-	case KindDecision:
-		var r Recorded
-		if json.Unmarshal(e.Body, &r) == nil {
-			return r.Decision.ID + "  " + r.Decision.Summary
-		}
-	case KindAnswer:
-		var r pipeline.Resolution
-		if json.Unmarshal(e.Body, &r) == nil {
-			return fmt.Sprintf("%s  %s by %s %s", r.Incident, r.Resolution, r.By, r.Comment)
-		}
-	case KindShadow:
-		var s Shadow
-		if json.Unmarshal(e.Body, &s) == nil {
-			return fmt.Sprintf("%s  %s would %s", s.Decision, s.Proposal.By, s.stance())
-		}
-	case KindSwitch:
-		var s Switch
-		if json.Unmarshal(e.Body, &s) == nil {
-			return fmt.Sprintf("kill switch %s by %s %s", map[bool]string{true: "on", false: "off"}[s.On], s.By, s.Reason)
-		}
-	case KindExecuted:
-		var x Executed
-		if json.Unmarshal(e.Body, &x) == nil {
-			return fmt.Sprintf("%s  %d actions, run %s", x.Decision, len(x.Done), x.RunID)
-		}
-	}
-	return e.ID
 }
 
 // AuditLog appends to one decision log. Several processes may append to the
@@ -130,6 +101,14 @@ func (l *AuditLog) Executed(e Executed, at time.Time) error {
 // Answer records a person's resolution.
 func (l *AuditLog) Answer(r pipeline.Resolution, at time.Time) error {
 	return l.append(KindAnswer, r.Incident, at, r)
+}
+
+// Head is the log's end, as this process last saw it: after an append, that
+// entry or a later one.
+func (l *AuditLog) Head() Head {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return Head{Seq: l.seq, Hash: l.head}
 }
 
 func (l *AuditLog) append(kind EntryKind, id string, at time.Time, body any) error {

@@ -34,24 +34,25 @@ func effects(actions []Planned) map[Action]Args {
 	return out
 }
 
-func (s Shadow) stance() string {
+// verdict says how the proposer stood to the decision.
+func (s Shadow) verdict() string {
 	switch {
 	case s.Refused != "":
-		return "have been refused: " + clip(s.Refused, maxError)
+		return "would be refused: " + clip(s.Refused, maxError)
 	case s.Agrees:
-		return "do the same"
+		return "would do the same"
 	}
 	does := make([]string, 0, len(s.Proposal.Actions))
 	for _, a := range s.Proposal.Actions {
 		does = append(does, doing(a))
 	}
-	return strings.Join(does, ", ")
+	return "would do otherwise: " + strings.Join(does, ", ")
 }
 
 // Shadow records what a shadow proposed.
 func (l *AuditLog) Shadow(s Shadow, at time.Time) error {
 	s.Proposal = recordable(s.Proposal)
-	return l.append(KindShadow, s.Decision, at, s)
+	return l.append(KindShadow, s.Decision+"/"+s.Proposal.By, at, s)
 }
 
 // Switch records that a person turned the kill switch.

@@ -88,4 +88,5 @@ type Decided struct {
 	Ask *Ask `json:"ask,omitempty"`
 	// Shadow: another model is to be asked what it would have done.
 	Shadow *Ask `json:"shadow,omitempty"`
+	Head   Head `json:"head,omitzero"` // of the decision log, with this decision in it
 }

@@ -204,6 +204,7 @@ type Incident struct {
 	ID         string   `json:"id"`
 	Pipeline   string   `json:"pipeline"`
 	RunID      string   `json:"run_id"`
+	Decision   string   `json:"decision,omitempty"` // ID of the decision that escalated
 	BatchID    string   `json:"batch_id,omitempty"`
 	Cause      string   `json:"cause"`
 	Severity   string   `json:"severity"`
@@ -246,6 +247,7 @@ type Mapping struct {
 // Resolution is how an incident ended.
 type Resolution struct {
 	Incident   string    `json:"incident"`
+	Decision   string    `json:"decision,omitempty"` // ID of the decision that escalated
 	Resolution string    `json:"resolution"`
 	By         string    `json:"by"`
 	Comment    string    `json:"comment,omitempty"`

@@ -191,7 +191,7 @@ func (e *escalation) carryOut(ctx workflow.Context, a pipeline.Answer) (bool, er
 	e.carrying = true
 	defer func() { e.carrying, e.tries = false, e.tries+1 }()
 	e.Problem = ""
-	res := pipeline.Resolution{Incident: e.Incident.ID, Resolution: a.Resolution, By: a.By, Comment: a.Comment}
+	res := pipeline.Resolution{Incident: e.Incident.ID, Decision: e.Incident.Decision, Resolution: a.Resolution, By: a.By, Comment: a.Comment}
 	if e.Incident.BatchID != "" && a.Resolution != pipeline.Expired && a.Resolution != pipeline.Close {
 		s, err := settle.call(long(ctx, settleLimits), a.Resolution+" by "+a.By, pipeline.SettleRequest{
 			ID: e.Incident.ID, Pipeline: e.Incident.Pipeline, BatchID: e.Incident.BatchID, Incident: e.Incident.ID, Answer: a,
@@ -216,14 +216,18 @@ func (e *escalation) carryOut(ctx workflow.Context, a pipeline.Answer) (bool, er
 			return false, nil
 		}
 	}
-	if _, err := updateIncident.call(short(ctx), res.Resolution, pipeline.IncidentUpdate{
+	head, err := updateIncident.call(short(ctx), res.Resolution, pipeline.IncidentUpdate{
 		Pipeline: e.Incident.Pipeline, Incident: e.Incident.ID, By: a.By, Comment: a.Comment, Resolution: &res,
-	}); err != nil {
+	})
+	if err != nil {
 		e.Problem = messageOf(err)
 		e.show(ctx)
 		return false, nil
 	}
 	e.Resolution = &res
+	if err := anchor(ctx, head); err != nil {
+		return true, err
+	}
 	e.tell(ctx, "resolved", "Resolved: "+e.Incident.Title,
 		fmt.Sprintf("%s by %s. %s", res.Resolution, res.By, res.Comment))
 	return true, nil

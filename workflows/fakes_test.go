@@ -2,6 +2,7 @@ package workflows
 
 import (
 	"context"
+	"fmt"
 	"sync"
 	"testing"
 
@@ -41,6 +42,20 @@ type fake struct {
 	requests  []agent.Request
 	executed  []agent.Executed
 	opening   func() error // why no incident can be opened; nil opens it
+	head      agent.Head   // of the decision log, before the next append
+	headless  bool         // activities of a version that gave no heads
+}
+
+// append stands for an append to the decision log.
+func (f *fake) append() agent.Head {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.headless {
+		return agent.Head{}
+	}
+	f.head.Pipeline, f.head.Seq = "customers", f.head.Seq+1
+	f.head.Hash = fmt.Sprintf("hash-of-%d", f.head.Seq)
+	return f.head
 }
 
 func (f *fake) saw(call string) {
@@ -151,7 +166,7 @@ func (f *fake) ofRuns() map[string]any {
 			if f.decided != nil {
 				d = f.decided(r)
 			}
-			return agent.Decided{Decision: d, Shadow: f.shadow}, nil
+			return agent.Decided{Decision: d, Shadow: f.shadow, Head: f.append()}, nil
 		},
 		string(propose): func(_ context.Context, r agent.Request) (agent.Proposed, error) {
 			f.saw("Propose")
@@ -205,12 +220,15 @@ func (f *fake) ofRuns() map[string]any {
 			return pipeline.Incident{ID: "inc1", Pipeline: r.Run.Pipeline, BatchID: r.Report.BatchID, Hold: e.Args.Hold,
 				Paused: e.Args.PauseSchedule, Joined: f.joined, RemindS: 3600, TimeLimitS: 86400}, nil
 		},
-		string(updateIncident): func(_ context.Context, u pipeline.IncidentUpdate) error {
+		string(updateIncident): func(_ context.Context, u pipeline.IncidentUpdate) (agent.Head, error) {
 			f.saw("UpdateIncident")
 			f.mu.Lock()
-			defer f.mu.Unlock()
 			f.updates = append(f.updates, u)
-			return nil
+			f.mu.Unlock()
+			if u.Resolution == nil {
+				return agent.Head{}, nil
+			}
+			return f.append(), nil
 		},
 		string(schedule): func(_ context.Context, r pipeline.ScheduleRequest) error {
 			f.saw("Schedule")
@@ -233,12 +251,12 @@ func (f *fake) ofRuns() map[string]any {
 			f.notices = append(f.notices, n)
 			return nil
 		},
-		string(audit): func(_ context.Context, e agent.Executed) error {
+		string(audit): func(_ context.Context, e agent.Executed) (agent.Head, error) {
 			f.saw("Audit")
 			f.mu.Lock()
-			defer f.mu.Unlock()
 			f.executed = append(f.executed, e)
-			return nil
+			f.mu.Unlock()
+			return f.append(), nil
 		},
 		string(settle): func(_ context.Context, r pipeline.SettleRequest) (pipeline.Settled, error) {
 			f.saw("Settle")

@@ -217,6 +217,9 @@ func (r *runner) record(ctx workflow.Context) error {
 		Run: r.id, Report: r.lastLook(), Decision: r.decision, Remapped: r.remapped, Evaluated: r.evaluated, Loaded: r.committed != nil,
 	})
 	r.waitForShadows(ctx)
-	_, err := audit.call(short(ctx), r.decision.ID, e)
-	return err
+	head, err := audit.call(short(ctx), r.decision.ID, e)
+	if err != nil {
+		return err
+	}
+	return anchor(ctx, head)
 }

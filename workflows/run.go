@@ -291,7 +291,7 @@ func (r *runner) decide(ctx workflow.Context, facts pipeline.RunReport) error {
 		r.decision = &d.Decision
 		r.report.ConsecutiveFailures = d.ConsecutiveFailures
 		r.note(d.Decision)
-		return nil
+		return anchor(ctx, d.Head)
 	})
 	if err != nil {
 		return &stageError{"decide", err}

@@ -57,11 +57,11 @@ const (
 	validate       stub[pipeline.ValidateRequest, pipeline.Validated]  = "Validate"
 	rollback       stub[pipeline.RollbackRequest, pipeline.Checkpoint] = "Rollback"
 	openIncident   stub[agent.IncidentRequest, pipeline.Incident]      = "OpenIncident"
-	updateIncident stub[pipeline.IncidentUpdate, none]                 = "UpdateIncident"
+	updateIncident stub[pipeline.IncidentUpdate, agent.Head]           = "UpdateIncident"
 	schedule       stub[pipeline.ScheduleRequest, none]                = "Schedule"
 	report         stub[pipeline.ReportRequest, none]                  = "Report"
 	notify         stub[pipeline.Notice, none]                         = "Notify"
-	audit          stub[agent.Executed, none]                          = "Audit"
+	audit          stub[agent.Executed, agent.Head]                    = "Audit"
 	settle         stub[pipeline.SettleRequest, pipeline.Settled]      = "Settle"
 
 	cleanStaging     stub[pipeline.MaintenanceRequest, pipeline.Cleaned] = "CleanStaging"

@@ -54,7 +54,7 @@ var TheRules = Rules{
 		{"starter", append([]string{"config", "generator", "ops", "workflows", "internal/*", "*/*"}, domain...), "the command line starts and asks workflows; it doesn't run activities"},
 		{"worker", append([]string{"activities", "config", "ops", "workflows", "internal/*", "*/*"}, domain...), "the worker wires everything but the command line's generator"},
 
-		{"internal/temporal", []string{"pipeline", "config", "workflows"}, "it connects programs to Temporal and schedules workflows"},
+		{"internal/temporal", []string{"pipeline", "agent", "config", "workflows"}, "it connects programs to Temporal, schedules workflows, and reads what they noted"},
 		{"internal/fakekafka", []string{"pipeline"}, "it is a broker, which knows no pipeline"},
 		{"internal/pyenv", []string{"internal/devstack"}, "it is Python for tests, which knows no pipeline"},
 		{"internal/fakesnow", []string{"internal/pyenv"}, "it is a warehouse for tests, which knows no pipeline"},
