@@ -137,7 +137,8 @@ type Proposal struct {
 	By      string          `json:"by"` // rules, ollama or openai
 	Actions []Planned       `json:"actions"`
 	Summary string          `json:"summary"`
-	Raw     json.RawMessage `json:"raw,omitempty"` // a model's answer as it came
+	Raw     json.RawMessage `json:"raw,omitempty"`    // a model's answer as it came
+	Failed  string          `json:"failed,omitempty"` // why there is none: the proposer's error. Decide notes it
 
 	RootCause string    `json:"root_cause,omitempty"` // a hypothesis
 	Evidence  []string  `json:"evidence,omitempty"`   // the facts that it rests on, in words

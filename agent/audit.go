@@ -53,6 +53,8 @@ type Recorded struct {
 	Decision Decision `json:"decision"`
 	Facts    Facts    `json:"facts"`
 	Policy   Policy   `json:"policy"`
+
+	raw json.RawMessage // the decision, to the byte; set by reading
 }
 
 // AuditLog appends to one decision log. Several processes may append to the
@@ -325,24 +327,4 @@ func Entries(r io.Reader) iter.Seq2[Entry, error] {
 			seq, head = e.Seq, e.Hash
 		}
 	}
-}
-
-// FindDecision reads a log up to the decision of this ID: with its facts and
-// its policy, it can be made again. A broken chain before it is an error, and
-// so is its absence.
-func FindDecision(r io.Reader, id string) (Recorded, error) {
-	for e, err := range Entries(r) {
-		if err != nil {
-			return Recorded{}, err
-		}
-		if e.Kind != KindDecision || e.ID != id {
-			continue
-		}
-		var rec Recorded
-		if err := json.Unmarshal(e.Body, &rec); err != nil {
-			return Recorded{}, fmt.Errorf("read decision %s: %w", id, err)
-		}
-		return rec, nil
-	}
-	return Recorded{}, pipeline.Faultf(pipeline.BadData, "decision %q is not in the log", id)
 }

@@ -1,10 +1,12 @@
 package agent
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"slices"
 	"time"
 
@@ -31,7 +33,11 @@ func Decide(ctx context.Context, f Facts, p Policy, prop Proposer, now time.Time
 	if err := p.Validate(); err != nil {
 		return Decision{}, pipeline.Faultf(pipeline.Misconfigured, "decide on run %s: %w", runID, err)
 	}
-	digest, err := Digest(f)
+	f, _, err := readBack(f)
+	if err != nil {
+		return Decision{}, pipeline.Faultf(pipeline.BadData, "decide on run %s: encode its facts: %w", runID, err)
+	}
+	digest, err := digest(f)
 	if err != nil {
 		return Decision{}, err
 	}
@@ -48,9 +54,9 @@ func Decide(ctx context.Context, f Facts, p Policy, prop Proposer, now time.Time
 
 // choose asks the proposer, and falls back to rules.
 func (d *Decision) choose(ctx context.Context, f Facts, b Bounds, prop Proposer) {
-	raw, err := prop.Propose(ctx, f, b)
-	d.Proposal = recordable(raw)
-	chosen := complete(raw, b)
+	proposal, err := prop.Propose(ctx, f, b)
+	d.Proposal, err = recordable(proposal, prop.Name(), err)
+	chosen := complete(d.Proposal, b)
 	if err == nil {
 		err = Guard(b, chosen)
 	}
@@ -86,29 +92,58 @@ func complete(p Proposal, b Bounds) Proposal {
 // fraction of it.
 const maxRaw = 16 << 10
 
-// recordable makes a model's answer fit for the log: if it is no JSON, or more
-// than a plan can be, its beginning is kept as a text.
-func recordable(p Proposal) Proposal {
+// recordable makes a proposal fit for the log, and for being judged from there
+// once more: who made it and why it failed aren't the proposer's to say, and of
+// an answer that is no JSON, or more than a plan can be, the beginning is kept
+// as a text. Bytes that are no text fail it: the guard would judge something
+// else than what the log shows.
+func recordable(p Proposal, by string, failed error) (Proposal, error) {
 	if len(p.Raw) > maxRaw || len(p.Raw) > 0 && !json.Valid(p.Raw) {
 		p.Raw, _ = json.Marshal(string(p.Raw[:min(len(p.Raw), maxRaw)])) // a string always encodes
 	}
-	return p
+	out, same, err := readBack(p)
+	if failed == nil && err == nil && !same {
+		err = errors.New("one of its texts is no text at all: bytes that are no UTF-8")
+	}
+	if failed == nil {
+		failed = err
+	}
+	out.By, out.Failed = by, ""
+	if failed != nil {
+		out.Failed = clip(failed.Error(), maxText)
+	}
+	return out, failed
+}
+
+// readBack gives a value as a log gives it back, and whether that encodes to
+// the same: bytes that are no UTF-8 are written as another text than what is
+// then read. Deciding on what was read lets a decision be made again.
+func readBack[T any](v T) (out T, same bool, err error) {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return out, false, err
+	}
+	if err := json.Unmarshal(b, &out); err != nil {
+		return out, false, err
+	}
+	again, err := json.Marshal(out)
+	return out, bytes.Equal(b, again), err
 }
 
 // Digest identifies facts: SHA-256 of their JSON, in hexadecimal. Facts that
 // were read back from a log have the digest that they were written with.
 func Digest(f Facts) (string, error) {
-	b, err := json.Marshal(f)
+	stable, _, err := readBack(f)
 	if err != nil {
 		return "", pipeline.Faultf(pipeline.BadData, "encode the facts of run %s: %w", f.Report.RunID, err)
 	}
-	// Bytes that are no UTF-8 are written as another text than what is read
-	// back: only the second writing is stable.
-	var stable Facts
-	if err := json.Unmarshal(b, &stable); err != nil {
-		return "", pipeline.Faultf(pipeline.Bug, "read back the facts of run %s: %w", f.Report.RunID, err)
-	}
-	if b, err = json.Marshal(stable); err != nil {
+	return digest(stable)
+}
+
+// digest is Digest of facts that were read back.
+func digest(f Facts) (string, error) {
+	b, err := json.Marshal(f)
+	if err != nil {
 		return "", pipeline.Faultf(pipeline.Bug, "encode the facts of run %s: %w", f.Report.RunID, err)
 	}
 	h := sha256.Sum256(b)

@@ -161,9 +161,17 @@ func TestWhatAModelMayChoose(t *testing.T) {
 			}
 			require.Contains(t, d.Fallback, tc.refused)
 			require.Equal(t, "rules", d.By)
-			require.Equal(t, tc.actions, d.Proposal.Actions, "what was refused is on record")
+			require.Equal(t, logged(t, tc.actions), logged(t, d.Proposal.Actions), "what was refused is on record")
 		})
 	}
+}
+
+// logged is a value as it reads in the log.
+func logged(t *testing.T, v any) string {
+	t.Helper()
+	b, err := json.Marshal(v)
+	require.NoError(t, err)
+	return strings.ReplaceAll(string(b), `\ufffd`, "\ufffd") // bytes that are no UTF-8
 }
 
 func TestEveryReasonOfARefusalIsTold(t *testing.T) {

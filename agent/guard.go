@@ -135,9 +135,9 @@ func checkEscalate(b Bounds, a, def Args) error {
 }
 
 func checkText(a Planned) error {
-	for name, text := range map[string]string{"reason": a.Reason, "message": a.Args.Message} {
-		if tooLong(text) || !utf8.ValidString(text) {
-			return fmt.Errorf("%s: its %s is longer than %d characters, or no text at all", quote(string(a.Action)), name, maxText)
+	for _, t := range [][2]string{{"reason", a.Reason}, {"message", a.Args.Message}} { // in this order, for replays
+		if tooLong(t[1]) || !utf8.ValidString(t[1]) {
+			return fmt.Errorf("%s: its %s is longer than %d characters, or no text at all", quote(string(a.Action)), t[0], maxText)
 		}
 	}
 	return nil

@@ -188,7 +188,7 @@ const (
 func (q question) schema() json.RawMessage {
 	props := []property{
 		{"evidence", array(ids("f", len(q.facts)), maxCited)},
-		{"root_cause", text(maxRootCause)},
+		{"root_cause", prose(maxRootCause)},
 		{"actions", array(strs(q.open), len(q.open))},
 	}
 	if q.canHold {
@@ -206,7 +206,7 @@ func (q question) schema() json.RawMessage {
 	if q.advisory {
 		props = append(props, property{"advice", enum(append(slices.Clone(advices), "none"))})
 	}
-	return object(append(props, property{"summary", text(maxSummary)}))
+	return object(append(props, property{"summary", prose(maxSummary)}))
 }
 
 func object(props []property) json.RawMessage {
@@ -224,7 +224,7 @@ func array(words []string, most int) string {
 	return fmt.Sprintf(`{"type":"array","items":{"enum":%s},"maxItems":%d}`, quotedJSON(words), most)
 }
 
-func text(most int) string { return fmt.Sprintf(`{"type":"string","maxLength":%d}`, most) }
+func prose(most int) string { return fmt.Sprintf(`{"type":"string","maxLength":%d}`, most) }
 
 func quotedJSON(words []string) string {
 	b, _ := json.Marshal(words) // strings always encode

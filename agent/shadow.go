@@ -51,7 +51,7 @@ func (s Shadow) verdict() string {
 
 // Shadow records what a shadow proposed.
 func (l *AuditLog) Shadow(s Shadow, at time.Time) error {
-	s.Proposal = recordable(s.Proposal)
+	s.Proposal, _ = recordable(s.Proposal, s.Proposal.By, nil) // what is wrong with it is in Refused, or in itself
 	return l.append(KindShadow, s.Decision+"/"+s.Proposal.By, at, s)
 }
 

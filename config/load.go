@@ -13,6 +13,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/autonomous-data-pipeline/adp/agent"
 	"github.com/autonomous-data-pipeline/adp/batch"
 	"github.com/autonomous-data-pipeline/adp/dq"
 	"github.com/autonomous-data-pipeline/adp/pipeline"
@@ -64,14 +65,36 @@ func (c Config) Load(name string, env func(string) string) (*Pipeline, error) {
 	return p, err
 }
 
-// ReadFile reads a pipeline file for its policy: that is all that is checked.
-func (c Config) ReadFile(path string) (*Pipeline, error) {
+// ReadPolicy reads a policy over the defaults: from a pipeline file, of which
+// nothing else is checked, or from a file that holds the policy's own keys.
+func (c Config) ReadPolicy(path string) (agent.Policy, error) {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return agent.Policy{}, pipeline.Misconfiguredf("policy", "read the policy: %w", err)
+	}
+	var keys map[string]any
+	if err := yaml.Unmarshal(b, &keys); err != nil {
+		return agent.Policy{}, inFile(path, nil, &pipeline.Fault{Kind: pipeline.Misconfigured, Err: err})
+	}
+	if keys["policy"] == nil && keys["name"] == nil && len(keys) > 0 {
+		return policyAlone(path, b)
+	}
 	p, err := c.decode(path)
 	if err != nil {
-		return nil, err
+		return agent.Policy{}, err
 	}
 	err = p.at(p.Policy.Validate())
-	return p, err
+	return p.Policy, err
+}
+
+func policyAlone(path string, b []byte) (agent.Policy, error) {
+	p := agent.DefaultPolicy()
+	dec := yaml.NewDecoder(bytes.NewReader(b))
+	dec.KnownFields(true)
+	if err := dec.Decode(&p); err != nil {
+		return p, inFile(path, nil, &pipeline.Fault{Kind: pipeline.Misconfigured, Err: err})
+	}
+	return p, inFile(path, nil, p.Validate())
 }
 
 // decode reads a pipeline file over the defaults. Unknown keys are refused.

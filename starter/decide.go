@@ -1,7 +1,7 @@
 package main
 
 import (
-	"fmt"
+	"errors"
 	"os"
 	"strings"
 	"time"
@@ -12,13 +12,21 @@ import (
 )
 
 func (a *app) decideCommand() *cobra.Command {
-	var report, results, file string
+	var report, results, file, id, log string
 	cmd := &cobra.Command{
 		Use: "decide", Short: "Print what the agent decides for a run report and quality results, from any producer; touches nothing",
+		Long: `Print what the agent decides for a run report and quality results, from any
+producer. With --replay, make a recorded decision again from what the decision
+log has of it: exit code 1 if that isn't what was recorded. Touches nothing.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if report == "" && results == "" {
-				return &usageError{fmt.Errorf("decide needs --run-report, --ge-results or both")}
+			switch {
+			case id != "" && (report != "" || results != ""):
+				return &usageError{errors.New("--replay takes its facts from the log: leave --run-report and --ge-results out")}
+			case id != "":
+				return a.replay(cmd.Context(), id, file, log)
+			case report == "" && results == "":
+				return &usageError{errors.New("decide needs --run-report, --ge-results or both, or --replay")}
 			}
 			facts, err := readFacts(report, results)
 			if err != nil {
@@ -26,15 +34,9 @@ func (a *app) decideCommand() *cobra.Command {
 			}
 			policy := agent.DefaultPolicy()
 			if file != "" {
-				c, err := a.config()
-				if err != nil {
+				if policy, err = a.readPolicy(file); err != nil {
 					return err
 				}
-				p, err := c.ReadFile(file)
-				if err != nil {
-					return err
-				}
-				policy = p.Policy
 			}
 			d, err := agent.Decide(cmd.Context(), facts, policy, agent.Rules{}, time.Now().UTC(), facts.Report.RunID)
 			if err != nil {
@@ -45,7 +47,9 @@ func (a *app) decideCommand() *cobra.Command {
 	}
 	cmd.Flags().StringVar(&report, "run-report", "", "run_report.json")
 	cmd.Flags().StringVar(&results, "ge-results", "", "ge_results.json, in Great Expectations' format")
-	cmd.Flags().StringVar(&file, "pipeline", "", "pipeline file whose policy decides; default thresholds without it")
+	cmd.Flags().StringVar(&file, "pipeline", "", "pipeline file whose policy decides, default thresholds without it; with --replay, the name of the pipeline that decided")
+	cmd.Flags().StringVar(&id, "replay", "", "ID of a recorded decision to make again")
+	cmd.Flags().StringVar(&log, "file", "", "with --replay, a decision log instead of the pipelines' own")
 	return cmd
 }
 
