@@ -14,7 +14,7 @@ import (
 )
 
 func (a *app) agentCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "agent", Short: "Stop a pipeline's decision agent, let it go on, see how it stands, or try its model"}
+	cmd := &cobra.Command{Use: "agent", Short: "Stop a pipeline's decision agent, let it go on, see how it stands and how it does, or try its model"}
 	var reason string
 	turn := func(use, short string, on bool) *cobra.Command {
 		c := &cobra.Command{
@@ -33,7 +33,7 @@ func (a *app) agentCommand() *cobra.Command {
 	cmd.AddCommand(
 		turn("stop", "The agent changes nothing by itself any more, not in runs that go on either: batches that need a remedy are held for a person", true),
 		turn("start", "The agent may act again, as far as policy allows", false),
-		show, a.checkAgentCommand())
+		show, a.checkAgentCommand(), a.statsCommand())
 	return cmd
 }
 
