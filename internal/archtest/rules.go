@@ -9,7 +9,7 @@ var domain = []string{"pipeline", "schemas", "source", "batch", "dq", "agent", "
 var drivers = []string{"agent/ollama", "agent/openai", "source/kafka", "source/files", "source/postgres", "sink/iceberg", "sink/parquet", "sink/snowflake", "alerting/log", "alerting/webhook"}
 
 // testHelpers are packages for tests alone.
-var testHelpers = []string{"*/*test", "internal/archtest", "internal/realkafka", "internal/realpostgres", "internal/realllm", "internal/fakes3", "internal/fakesnow", "internal/pyenv"}
+var testHelpers = []string{"*/*test", "internal/archtest", "internal/realkafka", "internal/realpostgres", "internal/realiceberg", "internal/realllm", "internal/fakes3", "internal/fakesnow", "internal/pyenv"}
 
 const (
 	reasonDomain = "data reads downward; a domain package knows its own words and those below"
@@ -63,6 +63,7 @@ var TheRules = Rules{
 		{"internal/realkafka", nil, "it is a broker for tests, which knows no pipeline"},
 		{"internal/realllm", []string{"internal/pyenv"}, "it is a language model for tests, which knows no pipeline"},
 		{"internal/realpostgres", nil, "it is a database for tests, which knows no pipeline"},
+		{"internal/realiceberg", []string{"internal/devstack"}, "it is a catalog for tests, which knows no pipeline"},
 		{"internal/realkafka", []string{"pipeline", "internal/devstack"}, "it is a broker, which knows no pipeline"},
 		{"internal/devstack", []string{"pipeline"}, "it starts programs, whichever they are"},
 		{"internal/archtest", nil, "it reads the tree, and is no part of it"},
