@@ -8,11 +8,9 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"github.com/apache/iceberg-go"
 	"github.com/apache/iceberg-go/catalog"
-	"github.com/apache/iceberg-go/catalog/rest"
 	icesql "github.com/apache/iceberg-go/catalog/sql"
 	"github.com/apache/iceberg-go/table"
 	_ "modernc.org/sqlite" // the default catalog's driver
@@ -25,7 +23,8 @@ import (
 // opened is the connection to a catalog.
 type opened struct {
 	catalog.Catalog
-	db *sql.DB // of a SQLite catalog
+	db   *sql.DB // of a SQLite catalog
+	rest *restTransport
 }
 
 // connect opens the catalog, which is made if it is a file.
@@ -45,36 +44,7 @@ func connect(ctx context.Context, c Config) (opened, error) {
 	if err != nil {
 		return opened{}, errors.Join(pipeline.Faultf(pipeline.Transient, "open catalog %s (setting: %s): %w", file, settingWarehouse, err), db.Close())
 	}
-	return opened{cat, db}, nil
-}
-
-func connectREST(ctx context.Context, c Config) (opened, error) {
-	opts := []rest.Option{rest.WithAdditionalProps(ioProperties(c, iceberg.Properties{}))}
-	if c.Token != "" {
-		opts = append(opts, rest.WithOAuthToken(string(c.Token)))
-	}
-	if c.Credential != "" {
-		opts = append(opts, rest.WithCredential(string(c.Credential)))
-	}
-	cat, err := rest.NewCatalog(ctx, "adp", c.URI, opts...)
-	if err != nil {
-		return opened{}, scrub(c, err, "reach the catalog at "+c.URI)
-	}
-	return opened{Catalog: cat}, nil
-}
-
-// scrub gives a REST catalog's errors their kind, and takes secrets out.
-func scrub(c Config, err error, attempted string) error {
-	text := err.Error()
-	for _, secret := range []Secret{c.Token, c.Credential} {
-		if secret != "" {
-			text = strings.ReplaceAll(text, string(secret), secret.String())
-		}
-	}
-	if errors.Is(err, rest.ErrUnauthorized) || errors.Is(err, rest.ErrForbidden) || errors.Is(err, rest.ErrAuthorizationExpired) {
-		return pipeline.Misconfiguredf("ICEBERG_REST_TOKEN", "%s: the catalog refuses the credentials: %s", attempted, text)
-	}
-	return pipeline.Faultf(pipeline.Transient, "%s (setting: %s): %s", attempted, settingURI, text)
+	return opened{Catalog: cat, db: db}, nil
 }
 
 // ioProperties tell Iceberg how to reach the warehouse, by the parameters of
@@ -101,10 +71,13 @@ func ioProperties(c Config, p iceberg.Properties) iceberg.Properties {
 }
 
 func (o opened) close() error {
-	if o.db == nil {
-		return nil
+	switch {
+	case o.db != nil:
+		return o.db.Close()
+	case o.rest != nil:
+		o.rest.CloseIdleConnections()
 	}
-	return o.db.Close()
+	return nil
 }
 
 // location is the table's, as Iceberg's metadata has it.
@@ -126,18 +99,22 @@ func (t *tables) create(ctx context.Context, s *schemas.Schema) error {
 	if err != nil {
 		return bugf("map the columns of table %v: %w", t.ident, err)
 	}
-	err = t.catalog.CreateNamespace(ctx, t.ident[:1], nil)
+	cat, err := t.connected(ctx)
+	if err != nil {
+		return err
+	}
+	err = cat.CreateNamespace(ctx, t.ident[:1], nil)
 	if err != nil && !errors.Is(err, catalog.ErrNamespaceAlreadyExists) {
-		if there, lookErr := t.catalog.CheckNamespaceExists(ctx, t.ident[:1]); lookErr != nil || !there {
+		if there, lookErr := cat.CheckNamespaceExists(ctx, t.ident[:1]); lookErr != nil || !there {
 			return t.fault(err, fmt.Sprintf("make namespace %s", t.ident[0]))
 		}
 	}
-	_, err = t.catalog.CreateTable(ctx, t.ident, schema, catalog.WithLocation(t.location), catalog.WithPartitionSpec(spec),
+	_, err = cat.CreateTable(ctx, t.ident, schema, catalog.WithLocation(t.location), catalog.WithPartitionSpec(spec),
 		catalog.WithProperties(iceberg.Properties{
 			table.DefaultNameMappingKey: names, "write.parquet.compression-codec": "zstd", table.PropertyFormatVersion: "2",
 		}))
 	if err != nil && !errors.Is(err, catalog.ErrTableAlreadyExists) {
-		if there, lookErr := t.catalog.CheckTableExists(ctx, t.ident); lookErr != nil || !there {
+		if there, lookErr := cat.CheckTableExists(ctx, t.ident); lookErr != nil || !there {
 			return t.fault(err, fmt.Sprintf("make table %v", t.ident))
 		}
 	}

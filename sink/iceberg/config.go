@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"path/filepath"
 	"regexp"
+	"time"
 
 	"github.com/autonomous-data-pipeline/adp/pipeline"
 	"github.com/autonomous-data-pipeline/adp/sink/store"
@@ -21,6 +22,8 @@ const (
 	settingTable      = "sink.iceberg.table"
 	settingNamespace  = "sink.iceberg.namespace"
 	settingQuarantine = "sink.iceberg.quarantine_path"
+	settingToken      = "ICEBERG_REST_TOKEN"
+	settingCredential = "ICEBERG_REST_CREDENTIAL"
 )
 
 // Config says where a table is, and which catalog knows it.
@@ -36,6 +39,8 @@ type Config struct {
 
 	Token      Secret `yaml:"-"` // ICEBERG_REST_TOKEN: bearer token
 	Credential Secret `yaml:"-"` // ICEBERG_REST_CREDENTIAL: client_id:client_secret
+
+	wait time.Duration // see patience
 }
 
 // Secret is a text that no log, error or JSON shows.
@@ -57,7 +62,7 @@ func (c Config) FromEnv(env func(string) string) Config {
 			*into = v
 		}
 	}
-	c.Token, c.Credential = Secret(env("ICEBERG_REST_TOKEN")), Secret(env("ICEBERG_REST_CREDENTIAL"))
+	c.Token, c.Credential = Secret(env(settingToken)), Secret(env(settingCredential))
 	return c
 }
 
@@ -76,7 +81,7 @@ func (c Config) Validate() error {
 		errs = append(errs, pipeline.Misconfiguredf(settingURI, "reach the catalog at %q: it must be http:// or https:// with a host", c.URI))
 	}
 	if c.Token != "" && c.Credential != "" {
-		errs = append(errs, pipeline.Misconfiguredf("ICEBERG_REST_TOKEN", "log in to the catalog: ICEBERG_REST_TOKEN and ICEBERG_REST_CREDENTIAL are both set; set one"))
+		errs = append(errs, pipeline.Misconfiguredf(settingToken, "log in to the catalog: ICEBERG_REST_TOKEN and ICEBERG_REST_CREDENTIAL are both set; set one"))
 	}
 	if err := errors.Join(errs...); err != nil {
 		return err
@@ -89,6 +94,14 @@ func (c Config) Validate() error {
 		return pipeline.Misconfiguredf(settingQuarantine, "keep quarantine in %s: it and the table's folder %s must not contain each other", quarantine, table)
 	}
 	return nil
+}
+
+// patience is for how long a REST catalog may think before it answers.
+func (c Config) patience() time.Duration {
+	if c.wait == 0 {
+		return 30 * time.Second
+	}
+	return c.wait
 }
 
 func (c Config) namespace() string {

@@ -52,12 +52,17 @@ type victim struct {
 
 const victimEnv = "ICEBERG_SINK_TEST_VICTIM"
 
+const exitConflict = 3 // of a child whose step was a conflict
+
 func TestMain(m *testing.M) {
 	if os.Getenv(victimEnv) == "" {
 		os.Exit(m.Run())
 	}
 	if err := die(); err != nil {
 		fmt.Fprintln(os.Stderr, err)
+		if errors.Is(err, sink.ErrConflict) {
+			os.Exit(exitConflict)
+		}
 		os.Exit(1)
 	}
 }
@@ -67,7 +72,7 @@ func die() error {
 	if err := json.NewDecoder(os.Stdin).Decode(&v); err != nil {
 		return err
 	}
-	v.Config.Token, v.Config.Credential = "", ""
+	v.Config.Token, v.Config.Credential = Secret(os.Getenv(settingToken)), "" // JSON doesn't carry it
 	s, err := New(v.Config)
 	if err != nil {
 		return err

@@ -51,8 +51,11 @@ func wantEach(t *testing.T, s *Sink, records int) int {
 
 var everything = sink.MaintainOptions{CompactBelowBytes: 1 << 20, TargetBytes: 8 << 20}
 
-func TestACompactionChangesFilesAndNoRecord(t *testing.T) {
-	s := open(t, testConfig(t))
+func TestACompactionChangesFilesAndNoRecord(t *testing.T) { compactionChangesFiles(t, testConfig(t)) }
+
+func compactionChangesFiles(t *testing.T, cfg Config) {
+	t.Helper()
+	s := open(t, cfg)
 	for range 5 {
 		loadNext(t, s)
 	}
@@ -86,8 +89,10 @@ func TestRecentFilesAreLeftAlone(t *testing.T) {
 	require.Zero(t, report)
 }
 
-func TestExpiryKeepsTheCheckpointAndTheRecords(t *testing.T) {
-	cfg := testConfig(t)
+func TestExpiryKeepsTheCheckpointAndTheRecords(t *testing.T) { expiryKeepsRecords(t, testConfig(t)) }
+
+func expiryKeepsRecords(t *testing.T, cfg Config) {
+	t.Helper()
 	s := open(t, cfg)
 	for range 5 {
 		loadNext(t, s)
@@ -113,8 +118,11 @@ func TestExpiryKeepsTheCheckpointAndTheRecords(t *testing.T) {
 	wantEach(t, again, 60)
 }
 
-func TestOrphansGoAndNothingElse(t *testing.T) {
-	s := open(t, testConfig(t))
+func TestOrphansGoAndNothingElse(t *testing.T) { orphansGo(t, testConfig(t)) }
+
+func orphansGo(t *testing.T, cfg Config) {
+	t.Helper()
+	s := open(t, cfg)
 	loadNext(t, s)
 	orphan := sinktest.WriteClean(t, s.tables.data.Location("data/event_date=2026-11-22/orphan.parquet"), sinktest.Schema(), "", []sinktest.Place{{Offset: 99}})
 	report, err := s.Maintain(t.Context(), sink.MaintainOptions{OrphanAge: time.Hour})
@@ -128,8 +136,10 @@ func TestOrphansGoAndNothingElse(t *testing.T) {
 }
 
 // TestMaintenanceBesideLoads has both race, from two handles.
-func TestMaintenanceBesideLoads(t *testing.T) {
-	cfg := testConfig(t)
+func TestMaintenanceBesideLoads(t *testing.T) { maintenanceBesideLoads(t, testConfig(t)) }
+
+func maintenanceBesideLoads(t *testing.T, cfg Config) {
+	t.Helper()
 	s, other := open(t, cfg), open(t, cfg)
 	loadNext(t, s)
 	ctx, stop := context.WithCancel(t.Context())

@@ -18,11 +18,11 @@ import (
 
 const readerRequirements = "pyiceberg[sql-sqlite,pyarrow]==0.12.0 pyarrow==26.0.1 duckdb==2.0.0 pytz==2026.6 SQLAlchemy==2.1.9"
 
+// read takes a table's name and a catalog's properties.
 const read = `
 import json, sys, duckdb
-from pyiceberg.catalog.sql import SqlCatalog
-catalog = SqlCatalog("adp", uri="sqlite:///" + sys.argv[1])
-t = catalog.load_table("default.customers")
+from pyiceberg.catalog import load_catalog
+t = load_catalog("adp", **json.loads(sys.argv[2])).load_table(sys.argv[1])
 rows = t.scan().to_arrow()
 files = [f.removeprefix("file://") for f in t.inspect.files()["file_path"].to_pylist()]
 duck = duckdb.execute("select count(*), count(distinct _offset), count(loyalty_tier), sum(id % 1000)::bigint from read_parquet(?, union_by_name=true)", [files]).fetchone()
@@ -35,8 +35,13 @@ print(json.dumps({"pyiceberg": arrow, "duckdb": duck, "day": day, "types": {f.na
 // pyiceberg reads the table by its catalog, across a schema change and after a
 // compaction; DuckDB reads the files that the snapshot names.
 func TestOtherToolsReadTheTable(t *testing.T) {
-	interpreter := pyenv.Interpreter(t, "iceberg-readers", readerRequirements)
 	cfg := testConfig(t)
+	readElsewhere(t, cfg, map[string]string{"type": "sql", "uri": "sqlite:///" + cfg.catalogFile()})
+}
+
+func readElsewhere(t *testing.T, cfg Config, catalog map[string]string) {
+	t.Helper()
+	interpreter := pyenv.Interpreter(t, "iceberg-readers", readerRequirements)
 	s := open(t, cfg)
 	var records int64
 	for i := range int64(4) {
@@ -55,7 +60,9 @@ func TestOtherToolsReadTheTable(t *testing.T) {
 	var report sink.MaintainReport
 	require.NoError(t, s.compactBefore(t.Context(), time.Now(), everything, &report))
 	require.Positive(t, report.CompactedFiles)
-	out, err := exec.Command(interpreter, "-c", read, cfg.catalogFile()).CombinedOutput()
+	properties, err := json.Marshal(catalog)
+	require.NoError(t, err)
+	out, err := exec.Command(interpreter, "-c", read, "default."+cfg.Table, string(properties)).CombinedOutput()
 	require.NoError(t, err, string(out))
 	var got struct {
 		PyIceberg, DuckDB []int64

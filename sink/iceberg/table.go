@@ -71,19 +71,27 @@ type tables struct {
 
 var _ parquet.Catalog = (*tables)(nil)
 
-// load reads the table as it is now; nil if there is none.
-func (t *tables) load(ctx context.Context) (*table.Table, error) {
+// connected is the catalog, which the first call reaches.
+func (t *tables) connected(ctx context.Context) (opened, error) {
 	t.mu.Lock()
+	defer t.mu.Unlock()
 	if t.catalog.Catalog == nil {
 		c, err := connect(ctx, t.cfg)
 		if err != nil {
-			t.mu.Unlock()
-			return nil, err
+			return opened{}, err
 		}
 		t.catalog = c
 	}
-	t.mu.Unlock()
-	tbl, err := t.catalog.LoadTable(ctx, t.ident)
+	return t.catalog, nil
+}
+
+// load reads the table as it is now; nil if there is none.
+func (t *tables) load(ctx context.Context) (*table.Table, error) {
+	c, err := t.connected(ctx)
+	if err != nil {
+		return nil, err
+	}
+	tbl, err := c.LoadTable(ctx, t.ident)
 	if errors.Is(err, catalog.ErrNoSuchTable) || errors.Is(err, catalog.ErrNoSuchNamespace) {
 		return nil, nil
 	}
@@ -180,9 +188,12 @@ func (t *tables) Append(ctx context.Context, rec *ledger.Record) (made, unsure b
 
 // outcome finds out what became of a commit that reported an error.
 func (t *tables) outcome(ctx context.Context, rec *ledger.Record, answer error) (made, unsure bool, err error) {
+	ctx, cancel := context.WithTimeout(ctx, 2*t.cfg.patience())
+	defer cancel()
+	what := fmt.Sprintf("commit %d to table %v (whether it was made is seen with the next attempt)", rec.Sequence, t.ident)
 	tbl, err := t.load(ctx)
 	if err != nil || tbl == nil {
-		return false, true, errors.Join(t.fault(answer, "commit"), err)
+		return false, true, errors.Join(t.fault(answer, what), err)
 	}
 	id, found := t.at(tbl, rec.Sequence)
 	switch {
@@ -191,7 +202,7 @@ func (t *tables) outcome(ctx context.Context, rec *ledger.Record, answer error) 
 	case errors.Is(answer, table.ErrCommitFailed), strings.Contains(answer.Error(), "requirement failed"):
 		return false, false, nil // somebody else's snapshot came between: decide again
 	}
-	return false, true, t.fault(answer, fmt.Sprintf("commit %d to table %v", rec.Sequence, t.ident))
+	return false, true, t.fault(answer, what)
 }
 
 // transaction is the snapshot to be: new columns, new files, replaced files.
@@ -315,11 +326,14 @@ func (t *tables) fault(err error, attempted string) error {
 		return nil
 	}
 	var known *pipeline.Fault
-	if errors.As(err, &known) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+	if errors.As(err, &known) || errors.Is(err, context.Canceled) {
 		return err
 	}
 	if t.cfg.URI != "" {
-		return scrub(t.cfg, err, attempted)
+		return t.restFault(err, attempted) // a server that takes too long is a deadline, too
+	}
+	if errors.Is(err, context.DeadlineExceeded) {
+		return err
 	}
 	return t.data.Fault(err, attempted)
 }
