@@ -181,16 +181,25 @@ func restRefused(t *testing.T, server *realiceberg.Server) {
 	}
 }
 
+// withhold keeps the next request that matches from the catalog until release
+// is called, which gives the catalog's answer.
+func withhold(t *testing.T, g *realiceberg.Gate, match func(*http.Request) bool) (release func() int) {
+	let, carried := make(chan struct{}), make(chan int, 1)
+	g.Next(1, match, realiceberg.Withhold(let, carried))
+	unblock := sync.OnceFunc(func() { close(let) })
+	t.Cleanup(unblock) // a test that fails lets go, too
+	return func() int { unblock(); return <-carried }
+}
+
 // withheld loads l, whose commit the catalog gets when release is called.
 func withheld(t *testing.T, g *realiceberg.Gate, cfg Config, l sink.Load) (release func() int) {
 	t.Helper()
 	cfg.wait = 200 * time.Millisecond
 	hasty := open(t, cfg)
-	let, carried := make(chan struct{}), make(chan int, 1)
-	g.Next(1, realiceberg.Commits, realiceberg.Withhold(let, carried))
+	release = withhold(t, g, realiceberg.Commits)
 	_, err := hasty.Load(t.Context(), l)
 	wantFault(t, err, pipeline.Transient, settingURI)
-	return func() int { close(let); return <-carried }
+	return release
 }
 
 func restLate(t *testing.T, server *realiceberg.Server) {
@@ -263,13 +272,11 @@ func restCreate(t *testing.T, server *realiceberg.Server) {
 func restSlow(t *testing.T, server *realiceberg.Server) {
 	g, cfg, s := gated(t, server)
 	cfg.wait = 200 * time.Millisecond
-	let, carried := make(chan struct{}), make(chan int, 1)
 	hasty := open(t, cfg)
-	g.Next(1, realiceberg.Any, realiceberg.Withhold(let, carried))
+	release := withhold(t, g, realiceberg.Any)
 	_, err := hasty.State(t.Context())
 	wantFault(t, err, pipeline.Transient, settingURI)
-	close(let)
-	<-carried
+	release()
 	_, err = hasty.State(t.Context())
 	require.NoError(t, err)
 	wantEach(t, s, 10)
