@@ -6,9 +6,9 @@ package iceberg
 
 import (
 	"errors"
-	"net/url"
 	"path/filepath"
 	"regexp"
+	"strings"
 	"time"
 
 	"github.com/autonomous-data-pipeline/adp/pipeline"
@@ -77,8 +77,14 @@ func (c Config) Validate() error {
 			errs = append(errs, pipeline.Misconfiguredf(setting, "use name %q: 1 to 128 letters, digits, _ and - are allowed, and a letter comes first", name))
 		}
 	}
-	if u, err := url.Parse(c.URI); c.URI != "" && (err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "") {
-		errs = append(errs, pipeline.Misconfiguredf(settingURI, "reach the catalog at %q: it must be http:// or https:// with a host", c.URI))
+	if c.URI != "" {
+		if _, _, err := restAddress(c.URI); err != nil {
+			address, _, _ := strings.Cut(c.URI, "?")
+			if strings.Contains(address, "@") {
+				address = "(not shown)"
+			}
+			errs = append(errs, pipeline.Misconfiguredf(settingURI, "reach the catalog at %s: %w", address, err))
+		}
 	}
 	if c.Token != "" && c.Credential != "" {
 		errs = append(errs, pipeline.Misconfiguredf(settingToken, "log in to the catalog: ICEBERG_REST_TOKEN and ICEBERG_REST_CREDENTIAL are both set; set one"))

@@ -4,7 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
+	"net/url"
+	"slices"
 	"strings"
 	"sync/atomic"
 
@@ -14,16 +17,70 @@ import (
 	"github.com/autonomous-data-pipeline/adp/pipeline"
 )
 
+// restParameters are what the query of a REST catalog's address may say. Other
+// tools have properties of the same names.
+var restParameters = map[string]func(value string) (rest.Option, error){
+	"warehouse": func(name string) (rest.Option, error) { return rest.WithWarehouseLocation(name), nil },
+	"scope":     func(scope string) (rest.Option, error) { return rest.WithScope(scope), nil },
+	"oauth2-server-uri": func(address string) (rest.Option, error) {
+		u, err := httpAddress(address)
+		return rest.WithAuthURI(u), err
+	},
+}
+
+// restAddress splits a REST catalog's address from the options in its query.
+func restAddress(uri string) (string, []rest.Option, error) {
+	u, err := httpAddress(uri)
+	if err != nil {
+		return "", nil, err
+	}
+	query, err := url.ParseQuery(u.RawQuery)
+	if err != nil {
+		return "", nil, err
+	}
+	var opts []rest.Option
+	for name, values := range query {
+		option, known := restParameters[name]
+		if !known || len(values) != 1 || values[0] == "" {
+			return "", nil, fmt.Errorf("parameter %s must be one of %s, with one value", name, strings.Join(slices.Sorted(maps.Keys(restParameters)), ", "))
+		}
+		o, err := option(values[0])
+		if err != nil {
+			return "", nil, fmt.Errorf("parameter %s: %w", name, err)
+		}
+		opts = append(opts, o)
+	}
+	u.RawQuery, u.Fragment = "", ""
+	return u.String(), opts, nil
+}
+
+func httpAddress(text string) (*url.URL, error) {
+	u, err := url.Parse(text)
+	switch {
+	case err != nil: // it holds the text, and that may be a password
+		return nil, errors.New("it is no URL")
+	case u.User != nil:
+		return nil, fmt.Errorf("it must not hold a password: give %s or %s", settingCredential, settingToken)
+	case u.Scheme != "http" && u.Scheme != "https" || u.Host == "":
+		return nil, errors.New("it must be http:// or https:// with a host")
+	}
+	return u, nil
+}
+
 func connectREST(ctx context.Context, c Config) (opened, error) {
+	address, opts, err := restAddress(c.URI)
+	if err != nil {
+		return opened{}, err // Validate has said so
+	}
 	transport := newRESTTransport(c)
-	opts := []rest.Option{rest.WithAdditionalProps(ioProperties(c, iceberg.Properties{})), rest.WithCustomTransport(transport)}
+	opts = append(opts, rest.WithAdditionalProps(ioProperties(c, iceberg.Properties{})), rest.WithCustomTransport(transport))
 	if c.Token != "" {
 		opts = append(opts, rest.WithOAuthToken(string(c.Token)))
 	}
 	if c.Credential != "" {
 		opts = append(opts, rest.WithCredential(string(c.Credential)))
 	}
-	cat, err := rest.NewCatalog(ctx, "adp", c.URI, opts...)
+	cat, err := rest.NewCatalog(ctx, "adp", address, opts...)
 	if err != nil {
 		transport.CloseIdleConnections()
 		const attempted = "reach the catalog"

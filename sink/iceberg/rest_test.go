@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -50,6 +51,7 @@ func TestRESTCatalog(t *testing.T) {
 		"a token that is absent or wrong is named":                restToken,
 		"a credential logs in, and again when its token is lost":  restCredential,
 		"a login that can't be reached is no refusal":             restLoginDown,
+		"the address may name a warehouse":                        restWarehouse,
 		"what is no catalog is named":                             restNoCatalog,
 		"a table whose making isn't confirmed is made":            restCreate,
 		"a slow catalog is a fault that passes":                   restSlow,
@@ -350,6 +352,21 @@ func restLoginDown(t *testing.T, server *realiceberg.Server) {
 		wantFault(t, err, pipeline.Transient, settingURI)
 	}
 	loadNext(t, s)
+}
+
+func restWarehouse(t *testing.T, server *realiceberg.Server) {
+	g := realiceberg.NewGate(t, server)
+	cfg := restConfig(t, g.URL+"?warehouse=main+store&scope=all&oauth2-server-uri="+url.QueryEscape(g.URL+"/v1/oauth/tokens"))
+	cfg.Credential = realiceberg.ClientID + ":" + realiceberg.ClientSecret
+	asked := make(chan string, 1)
+	g.Next(1, func(r *http.Request) bool { return strings.HasSuffix(r.URL.Path, "/config") }, func(w http.ResponseWriter, r *http.Request, forward func(http.ResponseWriter)) {
+		asked <- r.URL.Query().Get("warehouse")
+		forward(w)
+	})
+	s := open(t, cfg)
+	loadNext(t, s)
+	require.Equal(t, "main store", <-asked)
+	wantEach(t, s, 10)
 }
 
 func restNoCatalog(t *testing.T, server *realiceberg.Server) {
