@@ -70,7 +70,7 @@ test-race: ## The same with the race detector; without a C compiler, which it ne
 	$(COMPOSETEST)
 
 .PHONY: test-integration
-test-integration: temporal tctl ## Run all tests, also those that need Temporal, Java and Maven (Apache Kafka) or Python
+test-integration: temporal tctl ## Run all tests, also those that need Temporal, a JDK and Maven (Apache Kafka, Iceberg REST catalog) or Python
 	$(GO) test -tags integration,cloud -p 1 -timeout 40m $(TESTFLAGS) $(PKGS)
 
 .PHONY: test-crash
