@@ -29,6 +29,7 @@ type Config struct {
 	PipelinesDir string // PIPELINES_DIR, default "pipelines"
 	OpsDB        string // OPS_DB, default "<DATA_DIR>/ops/ops.db"
 	LogLevel     string // LOG_LEVEL: debug, info (default), warn or error
+	MetricsAddr  string // METRICS_ADDR, host:port of the worker's metrics; empty serves none
 	Temporal     Temporal
 	Webhook      webhook.Config
 }
@@ -117,6 +118,7 @@ func FromEnv(env func(string) string) (Config, error) {
 		DataDir:      get("DATA_DIR", "data"),
 		PipelinesDir: get("PIPELINES_DIR", "pipelines"),
 		LogLevel:     get("LOG_LEVEL", "info"),
+		MetricsAddr:  env("METRICS_ADDR"),
 		Temporal: Temporal{
 			Address:   get("TEMPORAL_ADDRESS", "127.0.0.1:"+get("TEMPORAL_PORT", "7233")),
 			Namespace: get("TEMPORAL_NAMESPACE", "default"),

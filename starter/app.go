@@ -48,7 +48,7 @@ func (a *app) temporal(ctx context.Context) (client.Client, config.Config, error
 		return a.client, c, err
 	}
 	quiet := slog.New(slog.NewTextHandler(a.err, &slog.HandlerOptions{Level: slog.LevelError}))
-	a.client, err = temporal.Dial(ctx, c.Temporal, quiet)
+	a.client, err = temporal.Dial(ctx, c.Temporal, quiet, nil)
 	return a.client, c, err
 }
 

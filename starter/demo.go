@@ -191,7 +191,7 @@ func (s *stack) startTemporal(ctx context.Context, binary string) error {
 	if err != nil {
 		return err
 	}
-	s.client, err = temporal.Dial(ctx, s.config.Temporal, slog.New(slog.NewTextHandler(io.Discard, nil)))
+	s.client, err = temporal.Dial(ctx, s.config.Temporal, slog.New(slog.NewTextHandler(io.Discard, nil)), nil)
 	return err
 }
 

@@ -11,6 +11,7 @@ import (
 	"syscall"
 	"time"
 
+	"go.temporal.io/sdk/client"
 	sdkworker "go.temporal.io/sdk/worker"
 
 	"github.com/autonomous-data-pipeline/adp/activities"
@@ -18,6 +19,7 @@ import (
 	alertlog "github.com/autonomous-data-pipeline/adp/alerting/log"
 	"github.com/autonomous-data-pipeline/adp/alerting/webhook"
 	"github.com/autonomous-data-pipeline/adp/config"
+	"github.com/autonomous-data-pipeline/adp/internal/metrics"
 	"github.com/autonomous-data-pipeline/adp/internal/temporal"
 	"github.com/autonomous-data-pipeline/adp/ops"
 	"github.com/autonomous-data-pipeline/adp/workflows"
@@ -52,7 +54,17 @@ func run(ctx context.Context) error {
 	}
 	defer func() { _ = store.Close() }() // the process ends; SQLite recovers by itself
 
-	cl, err := temporal.Dial(ctx, c.Temporal, logger)
+	var handler client.MetricsHandler // nil: metrics go nowhere
+	if c.MetricsAddr != "" {
+		endpoint, err := metrics.Serve(c.MetricsAddr)
+		if err != nil {
+			return err
+		}
+		defer func() { _ = endpoint.Close() }() // the process ends
+		handler = endpoint.Handler
+		logger.Info("metrics", "address", "http://"+endpoint.Address+"/metrics")
+	}
+	cl, err := temporal.Dial(ctx, c.Temporal, logger, handler)
 	if err != nil {
 		return err
 	}

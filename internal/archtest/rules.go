@@ -54,6 +54,7 @@ var TheRules = Rules{
 		{"starter", append([]string{"config", "generator", "ops", "workflows", "internal/*", "*/*"}, domain...), "the command line starts and asks workflows; it doesn't run activities"},
 		{"worker", append([]string{"activities", "config", "ops", "workflows", "internal/*", "*/*"}, domain...), "the worker wires everything but the command line's generator"},
 
+		{"internal/metrics", []string{"pipeline"}, "it shows numbers, whatever they are about"},
 		{"internal/temporal", []string{"pipeline", "agent", "config", "workflows"}, "it connects programs to Temporal, schedules workflows, and reads what they noted"},
 		{"internal/fakekafka", []string{"pipeline"}, "it is a broker, which knows no pipeline"},
 		{"internal/pyenv", []string{"internal/devstack"}, "it is Python for tests, which knows no pipeline"},

@@ -166,7 +166,7 @@ func (s *stack) startTemporal(port, ui int) {
 			s.t.Log("stop Temporal:", err)
 		}
 	})
-	s.client, err = temporal.Dial(s.t.Context(), s.temporalConfig(), slog.New(slog.NewTextHandler(io.Discard, nil)))
+	s.client, err = temporal.Dial(s.t.Context(), s.temporalConfig(), slog.New(slog.NewTextHandler(io.Discard, nil)), nil)
 	require.NoError(s.t, err)
 	s.t.Cleanup(s.client.Close)
 }

@@ -34,12 +34,13 @@ var SearchAttributes = map[string]enums.IndexedValueType{
 // dialLimit bounds the first connection.
 const dialLimit = 10 * time.Second
 
-// Dial connects to the service that the configuration names.
-func Dial(ctx context.Context, c config.Temporal, logger *slog.Logger) (client.Client, error) {
+// Dial connects to the service that the configuration names. Without metrics,
+// nil, the client reports none.
+func Dial(ctx context.Context, c config.Temporal, logger *slog.Logger, metrics client.MetricsHandler) (client.Client, error) {
 	ctx, cancel := context.WithTimeout(ctx, dialLimit)
 	defer cancel()
 	cl, err := client.DialContext(ctx, client.Options{
-		HostPort: c.Address, Namespace: c.Namespace, Logger: log.NewStructuredLogger(logger),
+		HostPort: c.Address, Namespace: c.Namespace, Logger: log.NewStructuredLogger(logger), MetricsHandler: metrics,
 	})
 	if err != nil {
 		return nil, pipeline.Faultf(pipeline.Transient,
