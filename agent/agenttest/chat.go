@@ -1,6 +1,8 @@
 package agenttest
 
 import (
+	"bytes"
+	"compress/gzip"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -10,6 +12,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/stretchr/testify/require"
 
@@ -52,14 +55,20 @@ func RunChat(t *testing.T, p Provider) {
 			require.Error(t, err)
 			require.Equal(t, tc.kind, pipeline.KindOf(err), err.Error())
 			require.Contains(t, err.Error(), tc.says)
+			require.True(t, utf8.ValidString(err.Error()))
 			if p.Key != p.Address { // the provider was given one
-				require.NotContains(t, err.Error(), secret)
+				require.NotContains(t, err.Error(), secret[:8], "not even its start")
 			}
 			require.Less(t, len(err.Error()), 1000)
 		})
 	}
 	t.Run("a busy server says when to come again", func(t *testing.T) { p.busy(t) })
-	t.Run("silence ends with the context", func(t *testing.T) { p.silence(t) })
+	t.Run("silence ends with the context", func(t *testing.T) { p.silence(t, func(http.ResponseWriter) {}) })
+	t.Run("silence after the headers too", func(t *testing.T) {
+		p.silence(t, func(w http.ResponseWriter) { _ = http.NewResponseController(w).Flush() }) // of them alone
+	})
+	t.Run("an answer's form is free, and what isn't UTF-8 is replaced", func(t *testing.T) { p.form(t) })
+	t.Run("a password in the address is told to no one", func(t *testing.T) { p.password(t) })
 	t.Run("a server that is down", func(t *testing.T) {
 		s := httptest.NewServer(http.NotFoundHandler())
 		s.Close()
@@ -123,6 +132,7 @@ func (p Provider) misbehaviours() map[string]misbehaviour {
 	}
 	const asJSON = "application/json"
 	echo := fmt.Sprintf(`{"error":{"message":"bad key %s"}}`, secret)
+	late := fmt.Sprintf(`{"error":{"message":"%s %s"}}`, strings.Repeat("x", 250), secret)
 	return map[string]misbehaviour{
 		"a page instead of an answer":      {always(200, "text/html", "<html>hello</html>"), pipeline.Misconfigured, p.Address},
 		"a page that calls itself JSON":    {always(200, asJSON, "<html>hello</html>"), pipeline.Misconfigured, p.Address},
@@ -130,6 +140,12 @@ func (p Provider) misbehaviours() map[string]misbehaviour {
 		"a model that isn't there":         {always(404, asJSON, `{"error":{"message":"model not found"}}`), pipeline.Misconfigured, p.Model},
 		"a request that it doesn't take":   {always(400, asJSON, `{"error":{"message":"no schema"}}`), pipeline.Misconfigured, p.Model},
 		"a key that is wrong, echoed":      {always(401, asJSON, echo), pipeline.Misconfigured, p.Key},
+		"a key echoed where it is cut":     {always(401, asJSON, late), pipeline.Misconfigured, p.Key},
+		"a list instead of an answer":      {always(200, asJSON, `[1,2]`), pipeline.Misconfigured, p.Address},
+		"a string without end":             {always(200, asJSON, `"`+strings.Repeat("x", 1<<19)+`"`), pipeline.Misconfigured, p.Address},
+		"an answer of another API":         {always(200, asJSON, `{"message":[7],"choices":"none"}`), pipeline.Misconfigured, p.Address},
+		"half an answer, whole by length":  {always(200, asJSON, p.Body(reply, false)[:20]), pipeline.Misconfigured, p.Address},
+		"a refusal that isn't UTF-8":       {always(400, asJSON, "{\"error\":\"\xff\xfe\"}"), pipeline.Misconfigured, p.Model},
 		"a key that may not":               {always(403, asJSON, echo), pipeline.Misconfigured, p.Key},
 		"a server that fails":              {always(500, "text/plain", "oops"), pipeline.Transient, "oops"},
 		"a gateway that gives up":          {always(502, "text/html", "<html>bad gateway"), pipeline.Transient, "502"},
@@ -137,6 +153,17 @@ func (p Provider) misbehaviours() map[string]misbehaviour {
 		"an answer of nothing":             {always(200, asJSON, p.Body("", false)), pipeline.BadData, "nothing"},
 		"an empty document":                {always(200, asJSON, "{}"), pipeline.BadData, "nothing"},
 		"an answer without end":            {always(200, asJSON, p.Body(strings.Repeat("x", 10<<20), false)), pipeline.BadData, "larger"},
+		"an answer without end, packed": {func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", asJSON)
+			w.Header().Set("Content-Encoding", "gzip")
+			z := gzip.NewWriter(w)
+			_, _ = io.WriteString(z, p.Body(strings.Repeat("x", 10<<20), false)) // the client goes in the middle
+			_ = z.Close()
+		}, pipeline.BadData, "larger"},
+		"a header without end": {func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("X-Long", strings.Repeat("x", 1<<19))
+			respond(w, 200, asJSON, p.Body(reply, false))
+		}, pipeline.Transient, p.Address},
 		"an answer that ends in the middle": {func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", asJSON)
 			w.Header().Set("Content-Length", "5000")
@@ -152,7 +179,7 @@ func (p Provider) misbehaviours() map[string]misbehaviour {
 }
 
 func (p Provider) busy(t *testing.T) {
-	for header, want := range map[string]time.Duration{"7": 7 * time.Second, "": 0, "soon": 0, "-5": 0, "999999": time.Hour} {
+	for header, want := range map[string]time.Duration{"7": 7 * time.Second, "": 0, "soon": 0, "-5": 0, "999999": time.Hour, "10000000000": time.Hour} {
 		chat := p.serve(t, func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Retry-After", header)
 			respond(w, http.StatusTooManyRequests, "application/json", `{"error":{"message":"slow down"}}`)
@@ -165,9 +192,12 @@ func (p Provider) busy(t *testing.T) {
 	}
 }
 
-func (p Provider) silence(t *testing.T) {
+func (p Provider) silence(t *testing.T, first func(http.ResponseWriter)) {
 	release := make(chan struct{})
-	s := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-release }))
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		first(w)
+		<-release
+	}))
 	defer s.Close()
 	defer close(release)
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
@@ -175,6 +205,35 @@ func (p Provider) silence(t *testing.T) {
 	_, err := p.open(t, s.URL).Complete(ctx, Question)
 	require.Equal(t, pipeline.Transient, pipeline.KindOf(err))
 	require.ErrorContains(t, err, "agent.timeout")
+}
+
+func (p Provider) form(t *testing.T) {
+	var spread bytes.Buffer
+	require.NoError(t, json.Indent(&spread, []byte(p.Body("TEXT", false)), "", "\t"))
+	body := strings.Replace(spread.String(), "TEXT", "caf\xe9", 1)
+	chat := p.serve(t, func(w http.ResponseWriter, _ *http.Request) {
+		respond(w, http.StatusOK, "application/json; charset=utf-8", body)
+	})
+	got, err := chat.Complete(t.Context(), Question)
+	require.NoError(t, err)
+	require.Equal(t, "caf\uFFFD", got.Text)
+}
+
+func (p Provider) password(t *testing.T) {
+	const password = "pass-word-9876"
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		respond(w, http.StatusForbidden, "application/json", `{"error":"who is `+password+`?"}`)
+	}))
+	address := strings.Replace(s.URL, "http://", "http://me:"+password+"@", 1)
+	chat := p.open(t, address)
+	_, refused := chat.Complete(t.Context(), Question)
+	s.Close()
+	_, down := chat.Complete(t.Context(), Question)
+	_, mistyped := p.Open("ftp://me:"+password+"@localhost", secret)
+	for _, err := range []error{refused, down, mistyped} {
+		require.Error(t, err)
+		require.NotContains(t, err.Error(), password)
+	}
 }
 
 func (p Provider) redirect(t *testing.T) {

@@ -42,19 +42,20 @@ func (c Config) FromEnv(env func(string) string) Config {
 // Chat is one model of a server. It is safe for concurrent use.
 type Chat struct {
 	config Config
+	base   *url.URL
 	client *api.Client
 }
 
 // New checks the settings. The server is reached when it is asked.
 func New(c Config) (*Chat, error) {
-	base, err := url.Parse(c.Host)
-	if err != nil || base.Scheme != "http" && base.Scheme != "https" || base.Host == "" {
-		return nil, pipeline.Misconfiguredf(settingHost, "address %q of Ollama: it must be like http://127.0.0.1:11434", c.Host)
+	base, err := transport.Address(settingHost, c.Host, DefaultConfig().Host)
+	if err != nil {
+		return nil, err
 	}
 	if c.Model == "" {
 		return nil, pipeline.Misconfiguredf(settingModel, "no model is named; ollama list shows those that are there")
 	}
-	return &Chat{config: c, client: api.NewClient(base, transport.Client())}, nil
+	return &Chat{config: c, base: base, client: api.NewClient(base, transport.Client())}, nil
 }
 
 // Name is "ollama".
@@ -89,7 +90,7 @@ func (c *Chat) Complete(ctx context.Context, r agent.ChatRequest) (agent.ChatAns
 
 func (c *Chat) settings() transport.Settings {
 	return transport.Settings{
-		Address: c.config.Host, AddressKey: settingHost, Model: c.config.Model, ModelKey: settingModel,
+		Address: c.base, AddressKey: settingHost, Model: c.config.Model, ModelKey: settingModel,
 		Missing: "ollama pull " + c.config.Model + ", or name another one",
 	}
 }

@@ -4,8 +4,6 @@ package openai
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"math"
 	"net/url"
 
@@ -30,10 +28,11 @@ const (
 	settingKey   = "OPENAI_API_KEY"
 )
 
-// DefaultConfig is OpenAI's own address.
-func DefaultConfig() Config {
-	return Config{BaseURL: "https://api.openai.com/v1", Model: "gpt-4o-mini"}
-}
+// ownAddress is OpenAI's.
+const ownAddress = "https://api.openai.com/v1"
+
+// DefaultConfig is a small model of OpenAI's own.
+func DefaultConfig() Config { return Config{BaseURL: ownAddress, Model: "gpt-4o-mini"} }
 
 // FromEnv lets the environment win. The key is only there.
 func (c Config) FromEnv(env func(string) string) Config {
@@ -50,24 +49,29 @@ func (c Config) FromEnv(env func(string) string) Config {
 // Chat is one model. It is safe for concurrent use.
 type Chat struct {
 	config Config
+	base   *url.URL
 	client *openai.Client
 }
 
 // New checks the settings. The server is reached when it is asked.
 func New(c Config) (*Chat, error) {
-	base, err := url.Parse(c.BaseURL)
-	if err != nil || base.Scheme != "http" && base.Scheme != "https" || base.Host == "" {
-		return nil, pipeline.Misconfiguredf(settingURL, "address %q of the API: it must be like https://api.openai.com/v1", c.BaseURL)
+	base, err := transport.Address(settingURL, c.BaseURL, ownAddress)
+	if err != nil {
+		return nil, err
 	}
 	if c.Model == "" {
 		return nil, pipeline.Misconfiguredf(settingModel, "no model is named")
 	}
-	if c.Key == "" && c.BaseURL == DefaultConfig().BaseURL {
+	if c.Key == "" && c.BaseURL == ownAddress {
 		return nil, pipeline.Misconfiguredf(settingKey, "the key of %s is missing", c.BaseURL)
 	}
 	conf := openai.DefaultConfig(c.Key)
 	conf.BaseURL, conf.HTTPClient = c.BaseURL, transport.Client()
-	return &Chat{config: c, client: openai.NewClientWithConfig(conf)}, nil
+	chat := &Chat{config: c, base: base, client: openai.NewClientWithConfig(conf)}
+	if err := openai.NewReasoningValidator().Validate(chat.request(agent.ChatRequest{})); err != nil {
+		return nil, pipeline.Misconfiguredf(settingModel, "use model %s: %w; name one that answers without reasoning first", c.Model, err)
+	}
+	return chat, nil
 }
 
 // Name is "openai".
@@ -101,12 +105,17 @@ func (c *Chat) Complete(ctx context.Context, r agent.ChatRequest) (agent.ChatAns
 func (c *Chat) request(r agent.ChatRequest) openai.ChatCompletionRequest {
 	seed := 1
 	req := openai.ChatCompletionRequest{
-		Model: c.config.Model, Seed: &seed, MaxCompletionTokens: r.MaxTokens,
+		Model: c.config.Model, Seed: &seed,
 		Temperature: math.SmallestNonzeroFloat32, // 0 isn't sent: the client takes it for unset
 		ResponseFormat: &openai.ChatCompletionResponseFormat{
 			Type:       openai.ChatCompletionResponseFormatTypeJSONSchema,
 			JSONSchema: &openai.ChatCompletionResponseFormatJSONSchema{Name: "choice", Schema: r.Schema, Strict: true},
 		},
+	}
+	if c.config.BaseURL == ownAddress {
+		req.MaxCompletionTokens = r.MaxTokens
+	} else {
+		req.MaxTokens = r.MaxTokens //nolint:staticcheck // deprecated by OpenAI, and the one name that other servers all know
 	}
 	for _, m := range r.Messages {
 		req.Messages = append(req.Messages, openai.ChatCompletionMessage{Role: m.Role, Content: m.Text})
@@ -115,12 +124,9 @@ func (c *Chat) request(r agent.ChatRequest) openai.ChatCompletionRequest {
 }
 
 func (c *Chat) fault(err error) error {
-	var mistyped *json.UnmarshalTypeError
-	if errors.As(err, &mistyped) {
-		return pipeline.Misconfiguredf(settingURL, "ask model %s at %s: the answer isn't of this API: %w", c.config.Model, c.config.BaseURL, err)
-	}
 	return transport.Settings{
-		Address: c.config.BaseURL, AddressKey: settingURL, Model: c.config.Model, ModelKey: settingModel,
-		Secret: c.config.Key, SecretKey: settingKey, Missing: "name one that the provider has",
+		Address: c.base, AddressKey: settingURL, Model: c.config.Model, ModelKey: settingModel,
+		Secret: c.config.Key, SecretKey: settingKey,
+		Missing: "name one that the provider has, or, if it has it, the address up to its version, like " + ownAddress,
 	}.Fault(err)
 }
