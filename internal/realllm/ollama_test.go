@@ -50,7 +50,9 @@ func serveOllama(t *testing.T, binary string) (host string) {
 	run := func(args ...string) *exec.Cmd {
 		cmd := exec.Command(binary, args...)
 		cmd.Env, cmd.Dir = env, dir
-		cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+		// The server starts a runner for each model, which outlives it unless
+		// the server is asked to end, or the whole group is killed.
+		cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}
 		return cmd
 	}
 	var log bytes.Buffer
@@ -58,7 +60,7 @@ func serveOllama(t *testing.T, binary string) (host string) {
 	server.Stdout, server.Stderr = &log, &log
 	require.NoError(t, server.Start())
 	t.Cleanup(func() {
-		_ = server.Process.Kill() // it may have ended by itself
+		_ = syscall.Kill(-server.Process.Pid, syscall.SIGKILL) // it may have ended by itself
 		_ = server.Wait()
 		if t.Failed() {
 			t.Log(log.String())
