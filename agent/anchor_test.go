@@ -107,15 +107,15 @@ func TestAHeadsNumberIsItsFirst52Bits(t *testing.T) {
 	}
 }
 
-// A shadow entry is in the chain like the others, once for each proposer.
-func TestShadowsAreRecordedOnceForEachProposer(t *testing.T) {
+// A shadow entry is in the chain like the others, once for each decision.
+func TestShadowsAreRecordedOnceForEachDecision(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "log.jsonl")
 	l := OpenAudit(path)
 	for _, s := range []Shadow{
 		{Decision: "dec-1", Proposal: Proposal{By: "ollama", Actions: []Planned{{Action: Escalate}}}, Agrees: true},
 		{Decision: "dec-1", Proposal: Proposal{By: "ollama"}, Refused: "a second answer of the same model"},
-		{Decision: "dec-1", Proposal: Proposal{By: "openai"}, Refused: "the model\nis down"},
-		{Decision: "dec-2", Proposal: Proposal{By: "ollama", Actions: []Planned{{Action: Log}, {Action: Notify}}}},
+		{Decision: "dec-2", Proposal: Proposal{By: "ollama"}, Refused: "the model\nis down"},
+		{Decision: "dec-3", Proposal: Proposal{By: "ollama", Actions: []Planned{{Action: Log}, {Action: Notify}}}},
 	} {
 		require.NoError(t, l.Shadow(s, t0))
 	}
@@ -130,7 +130,7 @@ func TestShadowsAreRecordedOnceForEachProposer(t *testing.T) {
 	}
 	require.Equal(t, []string{
 		"dec-1  ollama would do the same",
-		"dec-1  openai would be refused: the model is down",
-		"dec-2  ollama would do otherwise: log, notify",
+		"dec-2  ollama would have been refused: the model is down",
+		"dec-3  ollama would log, notify",
 	}, lines)
 }

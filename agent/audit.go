@@ -41,7 +41,7 @@ type Entry struct {
 	Seq  int64           `json:"seq"` // from 1
 	At   time.Time       `json:"at"`
 	Kind EntryKind       `json:"kind"`
-	ID   string          `json:"id"` // decision, incident or decision/proposer: with Kind, it makes a repeat harmless
+	ID   string          `json:"id"` // decision, incident or switch: with Kind, it makes a repeat harmless
 	Body json.RawMessage `json:"body"`
 	Prev string          `json:"prev"`
 	Hash string          `json:"hash,omitempty"`

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/autonomous-data-pipeline/adp/pipeline"
@@ -88,18 +89,13 @@ func complete(p Proposal, b Bounds) Proposal {
 	return p
 }
 
-// maxRaw bounds what the log keeps of a model's answer, in bytes: a plan takes a
-// fraction of it.
-const maxRaw = 16 << 10
-
 // recordable makes a proposal fit for the log, and for being judged from there
-// once more: who made it and why it failed aren't the proposer's to say, and of
-// an answer that is no JSON, or more than a plan can be, the beginning is kept
-// as a text. Bytes that are no text fail it: the guard would judge something
-// else than what the log shows.
+// once more: who made it and why it failed aren't the proposer's to say. Bytes
+// that are no text fail it: the guard would judge something else than what the
+// log shows.
 func recordable(p Proposal, by string, failed error) (Proposal, error) {
-	if len(p.Raw) > maxRaw || len(p.Raw) > 0 && !json.Valid(p.Raw) {
-		p.Raw, _ = json.Marshal(string(p.Raw[:min(len(p.Raw), maxRaw)])) // a string always encodes
+	if len(p.Raw) > 0 {
+		p.Raw = kept(p.Raw)
 	}
 	out, same, err := readBack(p)
 	if failed == nil && err == nil && !same {
@@ -113,6 +109,25 @@ func recordable(p Proposal, by string, failed error) (Proposal, error) {
 		out.Failed = clip(failed.Error(), maxText)
 	}
 	return out, failed
+}
+
+// maxRaw bounds what the log keeps of a model's answer, in bytes: a plan takes a
+// fraction of it.
+const maxRaw = 16 << 10
+
+// kept is a model's answer as the log keeps it: if it is no JSON, or more than a
+// plan can be, its beginning as a text. What was kept once is kept as it is.
+func kept(raw json.RawMessage) json.RawMessage {
+	if b, err := json.Marshal(raw); err == nil && len(b) <= maxRaw {
+		return b
+	}
+	var text string
+	if json.Unmarshal(raw, &text) != nil {
+		text = string(raw)
+	}
+	text = strings.ToValidUTF8(text, "\uFFFD")
+	b, _ := json.Marshal(strings.ToValidUTF8(text[:min(len(text), maxRaw)], "")) // a string always encodes
+	return b
 }
 
 // readBack gives a value as a log gives it back, and whether that encodes to

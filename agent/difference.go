@@ -76,7 +76,7 @@ func compare(path string, was, is any, out *[]Difference) {
 			return
 		}
 	}
-	if x, y := text(was), text(is); x != y {
+	if x, y := asJSON(was), asJSON(is); x != y {
 		*out = append(*out, Difference{path, x, y})
 	}
 }
@@ -88,8 +88,8 @@ func join(path, key string) string {
 	return path + "." + key
 }
 
-// text is a value as JSON writes it; null and what isn't there are both empty.
-func text(v any) string {
+// asJSON is a value as JSON writes it; null and what isn't there are both empty.
+func asJSON(v any) string {
 	if v == nil {
 		return ""
 	}

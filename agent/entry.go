@@ -34,7 +34,7 @@ func (e Entry) facets() facets {
 	case KindShadow:
 		var s Shadow
 		if json.Unmarshal(e.Body, &s) == nil {
-			f.decision, f.actions, f.by, f.fallback, f.text = s.Decision, s.Proposal.Actions, s.Proposal.By, s.Refused, s.verdict()
+			f.decision, f.actions, f.by, f.fallback, f.text = s.Decision, s.Proposal.Actions, s.Proposal.By, s.Refused, "would "+s.stance()
 		}
 	case KindExecuted:
 		var x Executed
@@ -47,7 +47,8 @@ func (e Entry) facets() facets {
 	case KindSwitch:
 		var s Switch
 		if json.Unmarshal(e.Body, &s) == nil {
-			f.by, f.text = s.By, strings.TrimSpace(fmt.Sprintf("kill switch %s by %s %s", map[bool]string{true: "on", false: "off"}[s.On], s.By, s.Reason))
+			f.id, f.by = "kill switch "+map[bool]string{true: "on", false: "off"}[s.On], s.By
+			f.text = strings.TrimSpace("by " + s.By + " " + s.Reason)
 		}
 	case KindAnswer:
 		var r pipeline.Resolution
@@ -65,6 +66,8 @@ func (e Entry) Line() string {
 	switch {
 	case f.text == "":
 		return e.ID
+	case e.Kind == KindSwitch:
+		return f.id + " " + f.text
 	case e.Kind == KindShadow:
 		return f.decision + "  " + f.by + " " + f.text
 	}

@@ -27,7 +27,15 @@ func (moody) Name() string { return "moody" }
 func (m moody) Propose(_ context.Context, f agent.Facts, b agent.Bounds) (agent.Proposal, error) {
 	p := agent.Proposal{By: "an impostor", Summary: "é <&> \xff \u2028", Raw: json.RawMessage(`{ "a" : "<b>" }`), Use: &agent.ModelUse{Model: "m"}}
 	p.Actions = append(p.Actions, b.Default...)
-	switch m.r.IntN(8) {
+	switch m.r.IntN(12) {
+	case 8:
+		p.Raw = json.RawMessage(`{"a":"` + strings.Repeat("<", 6000) + `"}`) // longer once it is encoded
+	case 9:
+		p.Raw = json.RawMessage(strings.Repeat(`"é\`, 9000)) // cut within a character
+	case 10:
+		p.Raw = json.RawMessage(`"` + strings.Repeat(`\"`, 9000) + `"`) // a text that is too long
+	case 11:
+		p.Raw = json.RawMessage("\"\xff" + strings.Repeat("é", 9000) + "\"")
 	case 0:
 		p.Actions = append(p.Actions, agent.Planned{Action: "drop_table", Reason: "\xff\x00"})
 	case 1:
@@ -54,7 +62,7 @@ func TestEveryRecordedDecisionReplaysToTheByte(t *testing.T) {
 	r := rand.New(rand.NewPCG(seed, 3)) //nolint:gosec // a test's dice need no secrecy
 	dir := t.TempDir()
 	fellBack := 0
-	for i := range 120 {
+	for i := range 100 {
 		var prop agent.Proposer = moody{r}
 		if i%4 == 0 {
 			prop = agent.Rules{}

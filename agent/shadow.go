@@ -34,25 +34,26 @@ func effects(actions []Planned) map[Action]Args {
 	return out
 }
 
-// verdict says how the proposer stood to the decision.
-func (s Shadow) verdict() string {
+func (s Shadow) stance() string {
 	switch {
 	case s.Refused != "":
-		return "would be refused: " + clip(s.Refused, maxError)
+		return "have been refused: " + clip(s.Refused, maxError)
 	case s.Agrees:
-		return "would do the same"
+		return "do the same"
 	}
 	does := make([]string, 0, len(s.Proposal.Actions))
 	for _, a := range s.Proposal.Actions {
 		does = append(does, doing(a))
 	}
-	return "would do otherwise: " + strings.Join(does, ", ")
+	return strings.Join(does, ", ")
 }
 
 // Shadow records what a shadow proposed.
 func (l *AuditLog) Shadow(s Shadow, at time.Time) error {
-	s.Proposal, _ = recordable(s.Proposal, s.Proposal.By, nil) // what is wrong with it is in Refused, or in itself
-	return l.append(KindShadow, s.Decision+"/"+s.Proposal.By, at, s)
+	if len(s.Proposal.Raw) > 0 {
+		s.Proposal.Raw = kept(s.Proposal.Raw)
+	}
+	return l.append(KindShadow, s.Decision, at, s)
 }
 
 // Switch records that a person turned the kill switch.

@@ -44,11 +44,9 @@ type ModelStats struct {
 // Remedy is how an action went.
 type Remedy struct {
 	Done     int            `json:"done"`
-	Verified int            `json:"verified"`           // reading back found nothing wrong
-	Outcomes map[string]int `json:"outcomes,omitempty"` // of the attempts
-	// Retrigger: whether the run that followed got through.
-	NextWell   int `json:"next_well,omitempty"`
-	NextFailed int `json:"next_failed,omitempty"`
+	Checked  int            `json:"checked"`            // it was looked whether it has helped
+	Worked   int            `json:"worked"`             // of those
+	Outcomes map[string]int `json:"outcomes,omitempty"` // of the runs
 }
 
 // Agreement is how advice stood to what people answered.
@@ -101,9 +99,7 @@ func StatsOf(log io.Reader, since time.Time) (Stats, error) {
 
 type stats struct {
 	Stats
-	open  map[string]*awaited // by the decision that escalated
-	chain int                 // place in its chain of the retriggered run that is awaited; 0: none
-	well  string              // the last retriggered run, if all is well so far
+	open map[string]*awaited // by the decision that escalated
 }
 
 // awaited is the advice about an incident, until a person answers.
@@ -155,10 +151,6 @@ func (s *stats) decision(r Recorded) {
 		}
 	}
 	s.proposed(d)
-	s.followed(d.RunID, r.Facts)
-	if _, ok := d.Find(Retrigger); ok {
-		s.chain = r.Facts.Retriggers + 1
-	}
 	if e, ok := d.Find(Escalate); ok {
 		s.Advice.Escalations++
 		s.open[d.ID] = &awaited{advice: e.Args.Advice, shadows: map[string]string{}}
@@ -197,35 +189,17 @@ func (s *stats) used(by string, u *ModelUse) {
 	m.next++
 }
 
-// followed judges a retrigger by the run that came of it. A run that goes well
-// at its first decision may fail after it, and decides on that too.
-func (s *stats) followed(run string, f Facts) {
-	failed := f.Report.Failure != nil
-	switch {
-	case s.chain > 0 && f.Retriggers == s.chain:
-		r := at(s.Remedies, Retrigger, &Remedy{Outcomes: map[string]int{}})
-		if s.chain, s.well = 0, ""; failed {
-			r.NextFailed++
-			return
-		}
-		r.NextWell++
-		s.well = run
-	case s.well == run && failed:
-		r := s.Remedies[Retrigger]
-		r.NextWell--
-		r.NextFailed++
-		s.well = ""
-	}
-}
-
 func (s *stats) executed(x Executed) {
 	for _, a := range x.Done {
 		r := at(s.Remedies, a.Action, &Remedy{Outcomes: map[string]int{}})
 		r.Done++
-		if len(x.Verified) == 0 {
-			r.Verified++
-		}
 		countReason(r.Outcomes, a.Outcome)
+	}
+	for _, c := range x.Checks { // a retrigger's is in the run that came of it
+		r := at(s.Remedies, c.Action, &Remedy{Outcomes: map[string]int{}})
+		if r.Checked++; c.Worked {
+			r.Worked++
+		}
 	}
 }
 

@@ -142,32 +142,24 @@ func TestStatsHoldAdviceAgainstWhatPeopleAnswered(t *testing.T) {
 	require.Equal(t, 1, d.stats(5).Advice.Answered, "answers to what was decided before that time don't count")
 }
 
-func TestStatsJudgeRemedies(t *testing.T) {
-	chain := func(n int) change { return func(f *agent.Facts) { f.Retriggers = n } }
-	again := agent.Planned{Action: agent.Retrigger}
+func TestStatsJudgeRemediesByTheirChecks(t *testing.T) {
 	d := newDiary(t)
-	run := func(id, dec string, f agent.Facts, actions ...agent.Planned) {
-		d.decided(agent.Decision{ID: dec, RunID: id, By: "rules", Actions: actions}, f)
-	}
-	run("r1", "1", seen(10, late(1)), again)
-	run("r2", "2", seen(10, chain(1)))                           // well
-	run("r3", "3", seen(0, broke(pipeline.Transient, 1)), again) //
-	run("r4", "4", seen(0, broke(pipeline.Transient, 2), chain(1)), again)
-	run("r5", "5", seen(10, chain(2)))                                     // well at first …
-	run("r5", "6", seen(0, broke(pipeline.Transient, 1), chain(2)), again) // … and then it fails
-	run("r6", "7", seen(10))                                               // another run: the retriggered one never decided
 	for _, x := range []agent.Executed{
-		{Decision: "1", Done: []agent.Attempt{{Action: agent.Remap, Outcome: "schema version 2"}, {Action: agent.Quarantine, Outcome: "remediated"}}},
-		{Decision: "2", Done: []agent.Attempt{{Action: agent.Quarantine, Outcome: "remediated"}}, Verified: []string{"a row is missing"}},
+		{Decision: "1", Done: []agent.Attempt{{Action: agent.Remap, Outcome: "schema version 2"}, {Action: agent.Quarantine, Outcome: "remediated"}},
+			Checks: []agent.Check{{Action: agent.Remap, Worked: true}, {Action: agent.Quarantine, Worked: true}}},
+		{Decision: "2", Done: []agent.Attempt{{Action: agent.Quarantine, Outcome: "remediated"}, {Action: agent.Retrigger, Outcome: "remediated"}},
+			Checks: []agent.Check{{Action: agent.Quarantine}}},
+		{Decision: "3", Done: []agent.Attempt{{Action: agent.Log, Outcome: "succeeded"}},
+			Checks: []agent.Check{{Action: agent.Retrigger, RunID: "of-2", Worked: true}}}, // the run that was retriggered
 	} {
 		require.NoError(t, d.log.Executed(x, d.now()))
 	}
-	s := d.stats(0)
 	require.Equal(t, map[agent.Action]*agent.Remedy{
-		agent.Remap:      {Done: 1, Verified: 1, Outcomes: map[string]int{"schema version 2": 1}},
-		agent.Quarantine: {Done: 2, Verified: 1, Outcomes: map[string]int{"remediated": 2}},
-		agent.Retrigger:  {NextWell: 1, NextFailed: 2, Outcomes: map[string]int{}},
-	}, s.Remedies)
+		agent.Remap:      {Done: 1, Checked: 1, Worked: 1, Outcomes: map[string]int{"schema version 2": 1}},
+		agent.Quarantine: {Done: 2, Checked: 2, Worked: 1, Outcomes: map[string]int{"remediated": 2}},
+		agent.Retrigger:  {Done: 1, Checked: 1, Worked: 1, Outcomes: map[string]int{"remediated": 1}},
+		agent.Log:        {Done: 1, Outcomes: map[string]int{"succeeded": 1}},
+	}, d.stats(0).Remedies)
 }
 
 func TestStatsOfABrokenLogAreAPartAndSaySo(t *testing.T) {

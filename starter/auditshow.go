@@ -25,7 +25,7 @@ type filter struct {
 
 func (f *filter) flags(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&f.file, "file", "", "a decision log, instead of the pipeline's")
-	cmd.Flags().StringVar(&f.kind, "kind", "", "only entries of this kind: decision, shadow, executed or answer")
+	cmd.Flags().StringVar(&f.kind, "kind", "", "only entries of this kind: decision, shadow, executed, answer or switch")
 	cmd.Flags().StringVar(&f.id, "id", "", "only entries about this decision, incident or run")
 	cmd.Flags().DurationVar(&f.since, "since", 0, "only entries of this time up to now, like 24h")
 	cmd.Flags().IntVarP(&f.limit, "limit", "n", 0, "only the last so many; 0 is all")

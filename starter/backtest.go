@@ -6,16 +6,55 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/autonomous-data-pipeline/adp/agent"
+	"github.com/autonomous-data-pipeline/adp/pipeline"
 )
 
 // recordedProposer judges again what was proposed then.
 const recordedProposer = "recorded"
+
+// proposers are those that history can be decided by again, by name. Nil judges
+// what was proposed then.
+func (a *app) proposers(args []string) map[string]func() (agent.Proposer, error) {
+	return map[string]func() (agent.Proposer, error){
+		recordedProposer: func() (agent.Proposer, error) { return nil, nil },
+		agent.ByRules:    func() (agent.Proposer, error) { return agent.Rules{}, nil },
+		"model":          func() (agent.Proposer, error) { return a.model(args) },
+	}
+}
+
+// model is the pipeline's own. What it may look up is about runs of now, so it
+// looks nothing up.
+func (a *app) model(args []string) (agent.Proposer, error) {
+	name, err := a.pipelineArg(args)
+	if err != nil {
+		return nil, err
+	}
+	c, err := a.config()
+	if err != nil {
+		return nil, err
+	}
+	p, err := c.Load(name, a.env)
+	if err != nil {
+		return nil, err
+	}
+	m, err := p.Model()
+	if err != nil {
+		return nil, err
+	}
+	if m == nil {
+		return nil, pipeline.Misconfiguredf("agent.provider / LLM_PROVIDER", "ask the model of pipeline %s: it has none; name ollama or openai", name)
+	}
+	m.MaxLookups, m.Now = 0, time.Now
+	return *m, nil
+}
 
 func (a *app) backtestCommand() *cobra.Command {
 	var policy, file, proposer string
@@ -27,7 +66,7 @@ another policy or by another proposer. Shows every decision that would be
 another one, and why: conditions with their numbers, thresholds, actions. Each
 decision is judged on its own facts; touches nothing.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			b, err := a.backtest(policy, proposer, since)
+			b, err := a.backtest(args, policy, proposer, since)
 			if err != nil {
 				return err
 			}
@@ -39,22 +78,23 @@ decision is judged on its own facts; touches nothing.`,
 		},
 	}
 	cmd.Flags().StringVar(&policy, "policy", "", "file with the other policy: a pipeline file, or a policy's own keys over the defaults")
-	cmd.Flags().StringVar(&proposer, "proposer", recordedProposer, "who proposes: "+recordedProposer+", "+strings.Join(proposers, ", "))
+	cmd.Flags().StringVar(&proposer, "proposer", recordedProposer, "who proposes: "+strings.Join(slices.Sorted(maps.Keys(a.proposers(nil))), ", "))
 	cmd.Flags().StringVar(&file, "file", "", "a decision log, instead of the pipeline's")
 	cmd.Flags().DurationVar(&since, "since", 0, "only decisions of this time up to now, like 720h; 0 is all")
 	return cmd
 }
 
-func (a *app) backtest(policy, proposer string, since time.Duration) (agent.Backtest, error) {
-	var prop agent.Proposer
-	if proposer != recordedProposer {
-		var err error
-		if prop, err = a.proposer(proposer); err != nil {
-			return agent.Backtest{}, err
-		}
-	}
-	if policy == "" && prop == nil {
+func (a *app) backtest(args []string, policy, proposer string, since time.Duration) (agent.Backtest, error) {
+	known := a.proposers(args)
+	switch {
+	case known[proposer] == nil:
+		return agent.Backtest{}, &usageError{fmt.Errorf("--proposer %q is none of %s", proposer, strings.Join(slices.Sorted(maps.Keys(known)), ", "))}
+	case policy == "" && proposer == recordedProposer:
 		return agent.Backtest{}, &usageError{errors.New("backtest needs --policy or another --proposer: as it is, nothing would differ")}
+	}
+	prop, err := known[proposer]()
+	if err != nil {
+		return agent.Backtest{}, err
 	}
 	b := agent.Backtest{Proposer: prop, Since: ago(since)}
 	if policy != "" {

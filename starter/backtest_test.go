@@ -2,6 +2,8 @@ package main
 
 import (
 	"encoding/json"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -55,7 +57,8 @@ func TestABacktestThatCannotBeIsRefused(t *testing.T) {
 		says string
 	}{
 		"nothing else than was":       {nil, "needs --policy"},
-		"a proposer that there isn't": {[]string{"--proposer", "oracle"}, "is none of rules"},
+		"a proposer that there isn't": {[]string{"--proposer", "oracle"}, "is none of model, recorded, rules"},
+		"a model that there isn't":    {[]string{"--proposer", "model"}, "LLM_PROVIDER"},
 		"a policy that there isn't":   {[]string{"--policy", "nowhere.yml"}, "nowhere.yml"},
 		"a policy with a slip":        {[]string{"--policy", wrong}, "late_mayor"},
 	} {
@@ -65,6 +68,25 @@ func TestABacktestThatCannotBeIsRefused(t *testing.T) {
 			require.Contains(t, errOut, tc.says)
 		})
 	}
+}
+
+// A model that is down leaves every decision to rules, and the backtest says so.
+func TestABacktestAsksThePipelinesModel(t *testing.T) {
+	h := newHistory(t)
+	asked := 0
+	down := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		asked++
+		w.WriteHeader(http.StatusInternalServerError)
+	}))
+	defer down.Close()
+	out, errOut, code := starter(t, map[string]string{
+		"DATA_DIR": h.dir, "LLM_PROVIDER": "openai", "OPENAI_API_KEY": "key", "OPENAI_MODEL": "small", "OPENAI_BASE_URL": down.URL,
+	}, "backtest", "customers", "--proposer", "model", "--json")
+	require.Zero(t, code, errOut)
+	var got struct{ Summary agent.Tally }
+	require.NoError(t, json.Unmarshal([]byte(out), &got), out)
+	require.Equal(t, 2, asked, "nobody is asked about a healthy batch")
+	require.Equal(t, 2, got.Summary.Fallbacks)
 }
 
 func TestStatsAreTableOrJSON(t *testing.T) {

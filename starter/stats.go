@@ -52,8 +52,8 @@ func (a *app) printStats(s agent.Stats) {
 	section(a, "MODEL\tCALLS\tPROMPT TOKENS\tANSWER TOKENS\tMEDIAN\tP95\tMAX", s.Models, func(name string, m *agent.ModelStats) string {
 		return fmt.Sprintf("%s\t%d\t%d\t%d\t%d ms\t%d ms\t%d ms", name, m.Calls, m.PromptTokens, m.AnswerTokens, m.MedianMs, m.P95Ms, m.MaxMs)
 	})
-	section(a, "REMEDY\tDONE\tVERIFIED\tNEXT RUN WELL\tNEXT RUN FAILED\tOUTCOMES", s.Remedies, func(x agent.Action, r *agent.Remedy) string {
-		return fmt.Sprintf("%s\t%d\t%d\t%d\t%d\t%s", x, r.Done, r.Verified, r.NextWell, r.NextFailed, counts(r.Outcomes))
+	section(a, "REMEDY\tDONE\tCHECKED\tWORKED\tOUTCOMES", s.Remedies, func(x agent.Action, r *agent.Remedy) string {
+		return fmt.Sprintf("%s\t%d\t%d\t%s\t%s", x, r.Done, r.Checked, of(r.Worked, r.Checked), counts(r.Outcomes))
 	})
 	section(a, "SHADOW\tASKED\tAGREES WITH THE DECISION\tREFUSED\tWHY", s.Shadows, func(name string, h *agent.ShadowStats) string {
 		return fmt.Sprintf("%s\t%d\t%s\t%d\t%s", name, h.Asked, of(h.Agrees, h.Asked), h.Refused, counts(h.Reasons))

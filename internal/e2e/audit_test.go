@@ -13,8 +13,10 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"go.temporal.io/api/workflowservice/v1"
 
 	"github.com/autonomous-data-pipeline/adp/agent"
+	"github.com/autonomous-data-pipeline/adp/pipeline"
 )
 
 // auditVerify proves the log with the command line, and gives its answer.
@@ -24,6 +26,16 @@ func (s *stack) auditVerify(args ...string) (agent.Proof, int) {
 	var p agent.Proof
 	require.NoError(s.t, json.Unmarshal([]byte(out), &p), out)
 	return p, code
+}
+
+// found counts the pipeline's workflows of which this holds.
+func (s *stack) found(what string) int {
+	s.t.Helper()
+	n, err := s.client.CountWorkflow(s.t.Context(), &workflowservice.CountWorkflowExecutionsRequest{
+		Namespace: "default", Query: "Pipeline = 'customers' AND (" + what + ")",
+	})
+	require.NoError(s.t, err)
+	return int(n.Count)
 }
 
 // rehash writes entries anew from a changed body on, with a chain that fits.
@@ -59,11 +71,13 @@ func TestALogThatWasCutOrWrittenAnewIsFoundByItsAnchors(t *testing.T) {
 		s.produce(t, "healthy", 200)
 		s.run()
 	}
+	require.Equal(t, pipeline.Idle, s.run().Outcome)
 	s.kill()
 	require.Eventually(t, func() bool { // the service's index lags behind
 		p, code := s.auditVerify()
-		return code == 0 && p.Anchors == 2
+		return code == 0 && p.Anchors == 2 && s.found("Outcome IS NOT NULL") == 3
 	}, limit, time.Second)
+	require.Equal(t, 2, s.found("Outcome IS NULL OR Conditions IS NOT NULL"), "idle runs don't use up what verify looks at")
 
 	path := filepath.Join(s.dir, "data", "ops", "customers", "decision_log.jsonl")
 	whole, err := os.ReadFile(path)

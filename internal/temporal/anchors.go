@@ -24,7 +24,7 @@ const maxScanned = 2000
 // behind by seconds.
 func (e Executions) Anchors(ctx context.Context, name string) ([]agent.Anchor, error) {
 	// Without an order of its own, the service lists what runs, then the last closed first.
-	req := &workflowservice.ListWorkflowExecutionsRequest{Namespace: e.Namespace, Query: fmt.Sprintf("Pipeline = '%s'", name)}
+	req := &workflowservice.ListWorkflowExecutionsRequest{Namespace: e.Namespace, Query: anchoredQuery(name)}
 	var anchors []agent.Anchor
 	for scanned := 0; scanned < maxScanned; {
 		page, err := e.Client.ListWorkflow(ctx, req)
@@ -46,6 +46,12 @@ func (e Executions) Anchors(ctx context.Context, name string) ([]agent.Anchor, e
 		}
 	}
 	return anchors, nil
+}
+
+// anchoredQuery leaves out runs that ended without a decision: they are many,
+// and have no anchor.
+func anchoredQuery(name string) string {
+	return fmt.Sprintf("Pipeline = '%s' AND (Outcome IS NULL OR Conditions IS NOT NULL)", name)
 }
 
 func anchorOf(x *workflow.WorkflowExecutionInfo) (agent.Anchor, bool, error) {
