@@ -51,7 +51,7 @@ type Server struct {
 // but in CI it fails.
 func Start(t testing.TB) *Server {
 	t.Helper()
-	need(t, "java")
+	need(t, "javac") // it compiles Server.java as it starts
 	s := &Server{dir: t.TempDir(), jars: fetch(t), port: freePort(t)}
 	s.URL = "http://127.0.0.1:" + strconv.Itoa(s.port)
 	if err := os.WriteFile(filepath.Join(s.dir, "Server.java"), source, 0o600); err != nil {
@@ -146,7 +146,7 @@ func (s *Server) up(t testing.TB) {
 		select {
 		case <-tick:
 		case <-s.ended:
-			t.Fatalf("the Iceberg catalog ended (it needs a JDK 17, not a JRE):\n%s", s.log)
+			t.Fatalf("the Iceberg catalog ended:\n%s", s.log)
 		case <-limit.Done():
 			t.Fatalf("the Iceberg catalog doesn't answer on %s after %s:\n%s", s.URL, startLimit, s.log)
 		}

@@ -85,7 +85,8 @@ func connectREST(ctx context.Context, c Config) (opened, error) {
 		transport.CloseIdleConnections()
 		const attempted = "reach the catalog"
 		if wontChange(int(transport.status.Load())) && !transport.refuses(err) {
-			return opened{}, pipeline.Misconfiguredf(settingURI, "%s: what answers at %s is no Iceberg REST catalog (GET v1/config: status %d): the address goes up to what stands before /v1", attempted, c.URI, transport.status.Load())
+			return opened{}, pipeline.Misconfiguredf(settingURI, "%s: %s answers GET v1/config with status %d: %s: it must be the address of an Iceberg REST catalog, up to what stands before /v1, and with ?warehouse=name if it serves several",
+				attempted, c.URI, transport.status.Load(), transport.hide(c, err.Error()))
 		}
 		return opened{}, scrub(c, transport, err, attempted)
 	}
@@ -135,12 +136,11 @@ func (t *tables) restFault(err error, attempted string) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	transport := t.catalog.rest
-	if transport == nil { // another call has found the refusal
-		return scrub(t.cfg, &restTransport{}, err, attempted)
-	}
-	if transport.refuses(err) {
-		_ = t.catalog.close() // a REST catalog's only drops idle connections
-		t.catalog = opened{}
+	if transport == nil { // closed meanwhile
+		transport = &restTransport{}
+	} else if transport.refuses(err) {
+		transport.CloseIdleConnections()
+		t.catalog.Catalog = nil
 	}
 	return scrub(t.cfg, transport, err, attempted)
 }
