@@ -130,19 +130,27 @@ func wontChange(status int) bool {
 }
 
 // restFault is a fault of a catalog that was reached before. After a refusal
-// the next call begins with a new login: the catalog may have forgotten the
-// token that it gave.
+// the next call begins with a new login.
 func (t *tables) restFault(err error, attempted string) error {
 	t.mu.Lock()
-	defer t.mu.Unlock()
 	transport := t.catalog.rest
+	t.mu.Unlock()
 	if transport == nil { // closed meanwhile
 		transport = &restTransport{}
 	} else if transport.refuses(err) {
-		transport.CloseIdleConnections()
-		t.catalog.Catalog = nil
+		t.disconnect()
 	}
 	return scrub(t.cfg, transport, err, attempted)
+}
+
+// disconnect has the next call connect, and log in, anew.
+func (t *tables) disconnect() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.catalog.rest != nil {
+		t.catalog.rest.CloseIdleConnections()
+		t.catalog.Catalog = nil
+	}
 }
 
 // refuses reports that the catalog doesn't accept who we are.

@@ -335,10 +335,20 @@ func restCredential(t *testing.T, server *realiceberg.Server) {
 	loadNext(t, s)
 	require.Equal(t, logins, g.Logins(), "a token is used again")
 	g.Forget()
-	_, err = s.State(t.Context())
-	wantFault(t, err, pipeline.Misconfigured, settingCredential)
 	loadNext(t, s)
+	require.Greater(t, g.Logins(), logins)
 	wantEach(t, s, 30)
+	l := stageNext(t, s, 10)
+	g.Next(1, realiceberg.Commits, func(w http.ResponseWriter, r *http.Request, forward func(http.ResponseWriter)) {
+		g.Forget()
+		realiceberg.Refuse(http.StatusUnauthorized)(w, r, forward)
+	})
+	_, err = s.Load(t.Context(), l)
+	wantFault(t, err, pipeline.Misconfigured, settingCredential)
+	wantEach(t, s, 30)
+	_, err = s.Load(t.Context(), l)
+	require.NoError(t, err)
+	wantEach(t, s, 40)
 }
 
 func restLoginDown(t *testing.T, server *realiceberg.Server) {

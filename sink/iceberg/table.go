@@ -92,6 +92,13 @@ func (t *tables) load(ctx context.Context) (*table.Table, error) {
 		return nil, err
 	}
 	tbl, err := c.LoadTable(ctx, t.ident)
+	if err != nil && c.rest != nil && t.cfg.Credential != "" && c.rest.refuses(err) {
+		t.disconnect() // the catalog has forgotten the token that it gave: log in again
+		if c, err = t.connected(ctx); err != nil {
+			return nil, err
+		}
+		tbl, err = c.LoadTable(ctx, t.ident)
+	}
 	if errors.Is(err, catalog.ErrNoSuchTable) || errors.Is(err, catalog.ErrNoSuchNamespace) {
 		return nil, nil
 	}
