@@ -34,7 +34,8 @@ class Main {
         new Server(new InetSocketAddress("127.0.0.1", Integer.parseInt(args[0])));
     server.setHandler(context);
     server.start();
-    server.join();
+    System.in.readAllBytes(); // until whoever has started this ends, in whatever way
+    System.exit(0);
   }
 
   static class LocalFiles implements FileIO {

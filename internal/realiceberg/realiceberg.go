@@ -132,6 +132,10 @@ func (s *Server) up(t testing.TB) {
 		"-cp", filepath.Join(s.jars, "*"), filepath.Join(s.dir, "Server.java"), strconv.Itoa(s.port), s.dir)
 	s.log, s.ended = &bytes.Buffer{}, make(chan struct{})
 	s.process.Stdout, s.process.Stderr = s.log, s.log
+	// Its end tells the catalog that this process is gone, however it went.
+	if _, err := s.process.StdinPipe(); err != nil {
+		t.Fatal(err)
+	}
 	if err := s.process.Start(); err != nil {
 		t.Fatal(err)
 	}
