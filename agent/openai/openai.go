@@ -4,7 +4,6 @@ package openai
 
 import (
 	"context"
-	"math"
 	"net/url"
 
 	openai "github.com/sashabaranov/go-openai"
@@ -102,11 +101,15 @@ func (c *Chat) Complete(ctx context.Context, r agent.ChatRequest) (agent.ChatAns
 	return answer, nil
 }
 
+// coldest is as good as 0, which the client takes for unset. Far smaller ones
+// make servers draw at random: they divide by it, beyond what numbers hold.
+const coldest = 0.001
+
 func (c *Chat) request(r agent.ChatRequest) openai.ChatCompletionRequest {
 	seed := 1
 	req := openai.ChatCompletionRequest{
 		Model: c.config.Model, Seed: &seed,
-		Temperature: math.SmallestNonzeroFloat32, // 0 isn't sent: the client takes it for unset
+		Temperature: coldest,
 		ResponseFormat: &openai.ChatCompletionResponseFormat{
 			Type:       openai.ChatCompletionResponseFormatTypeJSONSchema,
 			JSONSchema: &openai.ChatCompletionResponseFormatJSONSchema{Name: "choice", Schema: r.Schema, Strict: true},

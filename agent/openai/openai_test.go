@@ -29,7 +29,7 @@ func TestOpenAIIsAChat(t *testing.T) {
 			}
 			return fmt.Sprintf(`{"choices":[{"index":0,"message":{"role":"assistant","content":%s},"finish_reason":%q}],"usage":{"prompt_tokens":12,"completion_tokens":5}}`, b, why)
 		},
-		Request: `{"model":"small","stream":false,"seed":1,"max_tokens":40,"temperature":1e-45,
+		Request: `{"model":"small","stream":false,"seed":1,"max_tokens":40,"temperature":0.001,
 			"messages":[{"role":"system","content":"be brief"},{"role":"user","content":"which?"}],
 			"response_format":{"type":"json_schema","json_schema":{"name":"choice","strict":true,"schema":` + string(agenttest.Question.Schema) + `}}}`,
 		Address: "OPENAI_BASE_URL", Model: "OPENAI_MODEL", Key: "OPENAI_API_KEY",

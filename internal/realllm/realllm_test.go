@@ -37,6 +37,26 @@ func TestARealModelProposesInsideTheBounds(t *testing.T) {
 	}
 }
 
+// Neither client lets the model draw: a temperature of 0 would do, and one that
+// is too small for the server makes it draw at random.
+func TestARealModelSaysTheSameThroughBothClients(t *testing.T) {
+	s := realllm.Start(t)
+	viaOpenAI, err := openai.New(openai.Config{BaseURL: s.OpenAI, Model: realllm.Model})
+	require.NoError(t, err)
+	viaOllama, err := ollama.New(ollama.Config{Host: s.Ollama, Model: realllm.Model})
+	require.NoError(t, err)
+	question := agent.ChatRequest{
+		Messages:  []agent.Message{{Role: agent.RoleUser, Text: "Why do records of a table arrive late?"}},
+		Schema:    json.RawMessage(`{"type":"object","properties":{"why":{"type":"string","maxLength":80}},"required":["why"]}`),
+		MaxTokens: 60,
+	}
+	want, err := viaOllama.Complete(t.Context(), question)
+	require.NoError(t, err)
+	got, err := viaOpenAI.Complete(t.Context(), question)
+	require.NoError(t, err)
+	require.Equal(t, want.Text, got.Text)
+}
+
 func proposes(t *testing.T, chat agent.Chat) {
 	t.Helper()
 	for _, scenario := range []string{"bad in one country", "late"} {
