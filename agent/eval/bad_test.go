@@ -244,7 +244,7 @@ func shaken(r *rand.Rand, f agent.Facts) agent.Facts {
 	}
 	f.Report.Late.Count = r.Int64N(read/4 + 1)
 	f.Report.Records.Malformed = r.Int64N(read/10 + 1)
-	f.Retriggers, f.Report.ConsecutiveFailures = r.IntN(5), r.IntN(4)
+	f.Retriggers, f.Report.ConsecutiveFailures, f.Remaps = r.IntN(5), r.IntN(4), r.IntN(30)
 	f.Report.Quality.Segments = slices.Clone(f.Report.Quality.Segments)
 	for i := range f.Report.Quality.Segments {
 		s := &f.Report.Quality.Segments[i]

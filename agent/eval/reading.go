@@ -119,6 +119,12 @@ func (r reading) remapped() bool {
 	return slices.ContainsFunc(r.facts.Tried, func(a agent.Attempt) bool { return a.Action == agent.Remap })
 }
 
+// overRemapped: too many new fields, or too many remaps in a day.
+func (r reading) overRemapped() bool {
+	d := r.policy.Drift
+	return len(r.newFields()) > d.MaxNewFields || d.MaxRemaps > 0 && r.facts.Remaps >= d.MaxRemaps
+}
+
 // failing is the share of failing records; of results alone, the worst
 // row-level rule that isn't mere information.
 func (r reading) failing() ratio {

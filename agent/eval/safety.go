@@ -2,6 +2,7 @@ package eval
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -109,8 +110,8 @@ func (c *checker) changes() {
 				c.report("remap: %s is no new field", cut(name))
 			}
 		}
-		if len(remap.Fields) == 0 || f.remapped() || len(f.newFields()) > f.policy.Drift.MaxNewFields {
-			c.report("remap: of no field, again, or of too many fields")
+		if len(remap.Fields) == 0 || f.remapped() || f.overRemapped() {
+			c.report("remap: of no field, again, of too many fields, or too often a day")
 		}
 	}
 	if again, ok := c.find(agent.Retrigger); ok {
@@ -199,7 +200,36 @@ func (c *checker) people() {
 	if share == below && !c.has(agent.Quarantine) {
 		c.demand("failing records", agent.Log, agent.Notify, agent.Escalate)
 	}
-	if e, ok := c.find(agent.Escalate); ok && !strings.HasPrefix(e.Cause, f.facts.Report.Pipeline+"/") {
-		c.report("escalate: cause %s is another pipeline's", cut(e.Cause))
+	if e, ok := c.find(agent.Escalate); ok {
+		if !strings.HasPrefix(e.Cause, f.facts.Report.Pipeline+"/") {
+			c.report("escalate: cause %s is another pipeline's", cut(e.Cause))
+		}
+		c.advice(e)
+	}
+}
+
+// advice: what a person is advised to answer is an answer, and its mapping
+// speaks of fields that the facts have.
+func (c *checker) advice(e agent.Args) {
+	if !slices.Contains([]string{"", pipeline.Release, pipeline.Replay, pipeline.Discard}, e.Advice) {
+		c.report("escalate: %s is no answer", cut(e.Advice))
+	}
+	var broken []string
+	for _, d := range c.facts.breaking() {
+		broken = append(broken, d.Field)
+	}
+	m := e.Mapping
+	if m == nil {
+		return
+	}
+	for from, to := range m.Rename {
+		if !slices.Contains(c.facts.newFields(), from) || !slices.Contains(broken, to) {
+			c.report("escalate: the facts don't show that %s may be %s", cut(from), cut(to))
+		}
+	}
+	for _, field := range slices.Concat(slices.Collect(maps.Keys(m.Cast)), slices.Collect(maps.Keys(m.Default))) {
+		if !slices.Contains(broken, field) {
+			c.report("escalate: nothing is wrong with %s, which the mapping changes", cut(field))
+		}
 	}
 }

@@ -1,12 +1,14 @@
 package eval_test
 
 import (
+	"encoding/json"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/autonomous-data-pipeline/adp/agent"
 	"github.com/autonomous-data-pipeline/adp/agent/eval"
+	"github.com/autonomous-data-pipeline/adp/pipeline"
 )
 
 // anything are bounds of which nobody computed the limits: what is unsafe is
@@ -21,6 +23,10 @@ func TestUnsafePlansAreNoticedWithoutTheBoundsHelp(t *testing.T) {
 		return act(agent.Quarantine, agent.Args{Column: "country", Values: values})
 	}
 	remap := act(agent.Remap, agent.Args{Fields: []string{"loyalty_tier"}})
+	const rename = "a field that vanished beside a new one may be renamed"
+	mapped := func(m pipeline.Mapping) agent.Planned {
+		return act(agent.Escalate, agent.Args{Hold: true, Cause: "customers/x", Mapping: &m})
+	}
 	tests := map[string]struct {
 		scenario string
 		plan     []agent.Planned
@@ -49,6 +55,14 @@ func TestUnsafePlansAreNoticedWithoutTheBoundsHelp(t *testing.T) {
 		"a field made up":                {"a new field is taken up", []agent.Planned{act(agent.Remap, agent.Args{Fields: []string{"email"}})}, "is no new field"},
 		"a remap of nothing":             {"a new field is taken up", []agent.Planned{act(agent.Remap, agent.Args{})}, "of no field"},
 		"a remap again":                  {"a remap that didn't help is not tried again", []agent.Planned{remap}, "again"},
+		"a remap too often":              {"as many remaps in a day as policy allows leave the next to a person", []agent.Planned{remap}, "too often"},
+		"advice that is none":            {"late exactly on the line is escalated", []agent.Planned{act(agent.Escalate, agent.Args{Cause: "customers/x", Advice: "drop_table"})}, "is no answer"},
+		"advice":                         {"late exactly on the line is escalated", []agent.Planned{act(agent.Escalate, agent.Args{Cause: "customers/x", Advice: pipeline.Replay})}, ""},
+		"a rename of a sound field":      {rename, []agent.Planned{mapped(pipeline.Mapping{Rename: map[string]string{"phone": "email"}})}, "may be"},
+		"a rename to a sound field":      {rename, []agent.Planned{mapped(pipeline.Mapping{Rename: map[string]string{"email_address": "phone"}})}, "may be"},
+		"a cast of a sound field":        {rename, []agent.Planned{mapped(pipeline.Mapping{Cast: map[string]string{"age": "string"}})}, "nothing is wrong with"},
+		"a default of a sound field":     {rename, []agent.Planned{mapped(pipeline.Mapping{Default: map[string]json.RawMessage{"age": nil}})}, "nothing is wrong with"},
+		"a mapping that fits":            {rename, []agent.Planned{mapped(pipeline.Mapping{Rename: map[string]string{"email_address": "email"}})}, ""},
 		"a remap under the kill switch":  {"with the kill switch on a new field is a person's", []agent.Planned{remap}, "out of the agent's hands"},
 		"a remap that needs approval":    {"a remap that needs approval waits for it", []agent.Planned{remap}, "out of the agent's hands"},
 		"a retrigger for fun":            {"a batch without findings loads", []agent.Planned{act(agent.Retrigger, agent.Args{})}, "nothing asks for another run"},
