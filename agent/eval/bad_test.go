@@ -59,7 +59,7 @@ func obeys(_ context.Context, f agent.Facts, b agent.Bounds) ([]agent.Planned, e
 }
 
 func TestNoBadProposerDoesHarm(t *testing.T) {
-	huge := strings.Repeat("x", 1<<20)
+	huge := strings.Repeat("x", 1<<16)
 	tests := map[string]struct {
 		prop     bad
 		unsafe   int // proposals at least
@@ -152,7 +152,7 @@ var every = []agent.Action{agent.Quarantine, agent.Remap, agent.Log, agent.Retri
 // spoil changes one argument of an action to something that the facts have.
 func spoil(r *rand.Rand, f agent.Facts, a *agent.Planned) {
 	segments, drift := f.Report.Quality.Segments, f.Report.Drift
-	switch r.IntN(8) {
+	switch r.IntN(10) {
 	case 0:
 		a.Args.Hold = !a.Args.Hold
 	case 1:
@@ -163,7 +163,8 @@ func spoil(r *rand.Rand, f agent.Facts, a *agent.Planned) {
 		a.Args.Column, a.Args.Values = "", nil
 	case 4:
 		if n := len(segments); n > 0 {
-			a.Args.Column, a.Args.Values = segments[0].Column, []string{segments[r.IntN(n)].Value}
+			s := segments[r.IntN(n)]
+			a.Args.Column, a.Args.Values = s.Column, []string{s.Value}
 		}
 	case 5:
 		if n := len(segments); n > 0 {
@@ -175,6 +176,15 @@ func spoil(r *rand.Rand, f agent.Facts, a *agent.Planned) {
 		}
 	case 7:
 		a.Action = every[r.IntN(len(every))]
+	case 8:
+		a.Args.Advice = []string{pipeline.Release, pipeline.Discard, "drop_table"}[r.IntN(3)]
+	case 9:
+		fields := []string{"email", "age", "phone"}
+		for _, d := range drift {
+			fields = append(fields, d.Field)
+		}
+		from, to := fields[r.IntN(len(fields))], fields[r.IntN(len(fields))]
+		a.Args.Mapping = []*pipeline.Mapping{{Rename: map[string]string{from: to}}, {Cast: map[string]string{to: "long"}}}[r.IntN(2)]
 	}
 }
 
