@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"os"
@@ -78,16 +79,18 @@ func (w *world) modelled(model, shadow *chat, change func(*agent.Settings)) *wor
 	return w
 }
 
-// logged is the pipeline's decision log, proven whole.
+// logged is the pipeline's decision log, proven whole. Every decision in it can
+// be made again from it, whoever proposed.
 func (w *world) logged() []agent.Entry {
 	w.t.Helper()
-	f, err := os.Open(filepath.Join(w.dir, "data", "ops", w.name, "decision_log.jsonl"))
+	log, err := os.ReadFile(filepath.Join(w.dir, "data", "ops", w.name, "decision_log.jsonl"))
 	require.NoError(w.t, err)
-	defer func() { _ = f.Close() }() // only read
 	var all []agent.Entry
-	for e, err := range agent.Entries(f) {
+	for e, err := range agent.Entries(bytes.NewReader(log)) {
 		require.NoError(w.t, err)
-		all = append(all, e)
+		if all = append(all, e); e.Kind == agent.KindDecision {
+			w.checkReplay(log, e.ID)
+		}
 	}
 	return all
 }
