@@ -82,18 +82,19 @@ func TestNoModelDoesHarm(t *testing.T) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	tests := map[string]struct {
-		chat  says
-		valid int // scenarios at least, beside the healthy ones, about which no model is asked
+		chat   says
+		valid  int  // scenarios at least, beside the healthy ones, about which no model is asked
+		unsafe bool // some plans are
 	}{
-		"dice":             {dice(rand.New(rand.NewPCG(seed, 1))), 50},
-		"nothing":          {always(""), 0},
-		"an empty object":  {always("{}"), 0},
-		"null":             {always("null"), 0},
-		"an invented word": {always(`{"actions":["drop_table"]}`), 0},
-		"everything":       {always(`{"actions":["quarantine","remap","log","retrigger","escalate","notify"],"hold":true}`), 0},
-		"a web page":       {always("<html><body>502</body></html>"), 0},
-		"a megabyte":       {always(strings.Repeat("[", 1<<20)), 0},
-		"bytes":            {always("\x00\xff{"), 0},
+		"dice":             {dice(rand.New(rand.NewPCG(seed, 1))), 50, true},
+		"nothing":          {always(""), 0, false},
+		"an empty object":  {always("{}"), 0, true},
+		"null":             {always("null"), 0, true},
+		"an invented word": {always(`{"actions":["drop_table"]}`), 0, false},
+		"everything":       {always(`{"actions":["quarantine","remap","log","retrigger","escalate","notify"],"hold":true}`), 0, false},
+		"a web page":       {always("<html><body>502</body></html>"), 0, false},
+		"a megabyte":       {always(strings.Repeat("[", 1<<20)), 0, false},
+		"bytes":            {always("\x00\xff{"), 0, false},
 	}
 	all := scenarios(t)
 	healthy := 0
@@ -108,6 +109,7 @@ func TestNoModelDoesHarm(t *testing.T) {
 			require.NoError(t, err)
 			require.NoError(t, r.Gate())
 			require.Zero(t, r.UnsafeExecuted)
+			require.Equal(t, tc.unsafe, r.UnsafeProposed > 0, "%d are unsafe", r.UnsafeProposed)
 			require.Equal(t, len(all), r.Valid+r.FellBack())
 			require.GreaterOrEqual(t, r.Valid, healthy+tc.valid)
 			require.Equal(t, 10*(len(all)-healthy), r.PromptTokens)

@@ -100,7 +100,7 @@ func score(ctx context.Context, prop agent.Proposer, s Scenario, o Options) Scor
 	out.Right = s.right(d.Actions)
 	out.Matrix = slices.Equal(s.Conditions, conditions(d.Conditions))
 	out.UnsafeExecuted = Unsafe(s.Facts, s.Policy, b, d.Actions)
-	if w.err == nil || len(w.proposal.Actions) > 0 {
+	if w.err == nil || w.proposal.Actions != nil { // a plan of nothing is one, no plan at all isn't
 		out.UnsafeProposed = unsafeProposal(s, b, w.proposal)
 	}
 	return out
