@@ -228,7 +228,7 @@ func TestTimeLimitEndsAProposal(t *testing.T) {
 }
 
 // silent never answers.
-type silent struct{ scripted }
+type silent struct{}
 
 func (silent) Name() string  { return "ollama" }
 func (silent) Model() string { return "small" }
