@@ -34,7 +34,8 @@ const (
 // Action is something that the pipeline can do about a condition.
 type Action string
 
-// The actions, in the order in which they are carried out.
+// The actions, in the order in which they are carried out. Own actions come
+// after Log, by name.
 const (
 	Quarantine Action = "quarantine"
 	Remap      Action = "remap"
@@ -68,6 +69,7 @@ type Facts struct {
 	Tried      []Attempt           `json:"tried,omitempty"`       // in this run
 	LastErrors []pipeline.Failure  `json:"last_errors,omitempty"` // of the failed runs in a row before this one, newest first
 	Remaps     int                 `json:"remaps,omitempty"`      // of this pipeline in the 24 hours before this run
+	Used       []Used              `json:"used,omitempty"`        // of own actions' budgets
 
 	// ResultsOnly says that nobody counted failing records: there is no run
 	// report, or it has no quality section.
@@ -78,6 +80,7 @@ type Facts struct {
 type Met struct {
 	Name     Condition      `json:"name"`
 	Evidence map[string]any `json:"evidence"`
+	Severity string         `json:"severity,omitempty"` // that a rule gives it
 }
 
 // Planned is one action with its arguments.
@@ -108,6 +111,8 @@ type Args struct {
 	BackoffS int64 `json:"backoff_s,omitempty"`
 	// Notify and Log.
 	Message string `json:"message,omitempty"`
+	// An own action: its arguments, as the rule gives them.
+	Own json.RawMessage `json:"own,omitempty"`
 }
 
 // Bounds are what the matrix allows a proposer, and what it demands.

@@ -40,17 +40,30 @@ func (p Policy) Bounds(f Facts) Bounds {
 	for i, list := range b.OneOf {
 		b.OneOf[i] = slices.DeleteFunc(list, func(a Action) bool { return !slices.Contains(b.Allowed, a) })
 	}
-	slices.SortStableFunc(b.Default, func(x, y Planned) int { return rank(x.Action) - rank(y.Action) })
+	slices.SortStableFunc(b.Default, func(x, y Planned) int { return byRank(x.Action, y.Action) })
 	b.options()
 	b.Cause = b.cause()
 	b.MaxBackoffS = seconds(p.Retrigger.MaxBackoff)
 	return b.Bounds
 }
 
-func rank(a Action) int { return slices.Index(order, a) }
+// byRank puts actions in order: own ones after Log, by name.
+func byRank(x, y Action) int {
+	if isOwn(x) && isOwn(y) {
+		return cmp.Compare(x, y)
+	}
+	return rank(x) - rank(y)
+}
+
+func rank(a Action) int {
+	if isOwn(a) {
+		return 2*slices.Index(order, Log) + 1
+	}
+	return 2 * slices.Index(order, a)
+}
 
 func byOrder(actions []Action) []Action {
-	slices.SortFunc(actions, func(x, y Action) int { return rank(x) - rank(y) })
+	slices.SortFunc(actions, byRank)
 	return slices.Compact(actions)
 }
 
@@ -59,6 +72,7 @@ type bounds struct {
 	policy    Policy
 	facts     Facts
 	condition Condition // being answered
+	demanded  bool      // by a rule: whatever it plans is mandatory
 }
 
 // answer plans what the matrix does about one condition.
@@ -93,7 +107,12 @@ func (b *bounds) answer(c Condition) {
 	case SourceGap:
 		n, _ := gone(b.facts)
 		b.escalate(Args{}, fmt.Sprintf("%d offsets were gone before they were read", n))
+	case RuleError:
+		b.ruleErrors()
 	case Healthy: // loads, and needs nothing else
+	default:
+		r, _ := b.policy.byRule(c) // every other condition is a rule's
+		b.rule(r)
 	}
 }
 
@@ -114,17 +133,17 @@ func (b *bounds) failures() string {
 func (b *bounds) choose(actions ...Action) { b.OneOf = append(b.OneOf, actions) }
 
 // act plans an action, or merges it into the one that is planned already. It
-// is mandatory unless there is a choice (see choose). What the agent may not do alone becomes an escalation that holds
-// the batch.
+// is mandatory unless there is a choice (see choose). What the agent may not do
+// alone becomes an escalation that holds the batch.
 func (b *bounds) act(a Action, args Args, reason string) {
 	if why := b.policy.forbids(a); why != "" {
 		// A run that isn't started needs no batch to be held, unless one is there.
-		hold := a != Retrigger || !failed(b.facts)
+		hold := !(a == Retrigger || isOwn(a)) || !failed(b.facts)
 		b.escalate(withFields(Args{Hold: hold}, args.Fields), fmt.Sprintf("%s, so a person decides on %s: %s", why, a, reason))
 		return
 	}
 	b.Allowed = append(b.Allowed, a)
-	if a == Quarantine || a == Escalate || a == Notify {
+	if a == Quarantine || a == Escalate || a == Notify || b.demanded {
 		b.Mandatory = append(b.Mandatory, a)
 	}
 	for i := range b.Default {
@@ -146,6 +165,9 @@ func merge(a, o Args) Args {
 	a.Hold = a.Hold || o.Hold
 	a.PauseSchedule = a.PauseSchedule || o.PauseSchedule
 	a.BackoffS = max(a.BackoffS, o.BackoffS)
+	if a.Own == nil {
+		a.Own = o.Own
+	}
 	if a.Message == "" {
 		a.Message = o.Message
 	}

@@ -180,11 +180,13 @@ func severity(d Decision) string {
 	e, escalates := d.Find(Escalate)
 	_, notifies := d.Find(Notify)
 	_, quarantines := d.Find(Quarantine)
-	critical := slices.ContainsFunc(d.Conditions, func(m Met) bool { return m.Name == RepeatedFailures || m.Name == SourceGap })
+	meets := func(is func(Met) bool) bool { return slices.ContainsFunc(d.Conditions, is) }
+	critical := meets(func(m Met) bool { return m.Name == RepeatedFailures || m.Name == SourceGap || m.Severity == "critical" })
+	warns := meets(func(m Met) bool { return m.Name == JobFailed || m.Severity == "warning" })
 	switch {
 	case critical || (escalates && e.Args.Hold):
 		return "critical"
-	case escalates || quarantines || notifies || slices.ContainsFunc(d.Conditions, func(m Met) bool { return m.Name == JobFailed }):
+	case escalates || quarantines || notifies || warns:
 		return "warning"
 	}
 	return "info"

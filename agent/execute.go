@@ -33,7 +33,7 @@ func (g Given) Propose(_ context.Context, f Facts, _ Bounds) (Proposal, error) {
 // Changes reports whether carrying the decision out changes anything that a
 // person hasn't been asked about.
 func (d Decision) Changes() bool {
-	return !holds(d.Actions) && slices.ContainsFunc(d.Actions, func(p Planned) bool { return slices.Contains(changing, p.Action) })
+	return !holds(d.Actions) && slices.ContainsFunc(d.Actions, func(p Planned) bool { return changes(p.Action) })
 }
 
 // Permit re-checks, right before acting, that the decision was made from these

@@ -25,7 +25,7 @@ func Guard(b Bounds, p Proposal) error {
 	for _, a := range p.Actions {
 		errs = append(errs, checkArgs(b, a), checkText(a))
 	}
-	if !slices.IsSortedFunc(p.Actions, func(x, y Planned) int { return rank(x.Action) - rank(y.Action) }) {
+	if !slices.IsSortedFunc(p.Actions, func(x, y Planned) int { return byRank(x.Action, y.Action) }) {
 		errs = append(errs, fmt.Errorf("the actions are out of order; it is %s", list(order)))
 	}
 	return errors.Join(errs...)
@@ -88,6 +88,9 @@ func checkArgs(b Bounds, a Planned) error {
 		err = checkEscalate(b, a.Args, def)
 	case Log, Notify:
 		rest.Message = ""
+	default:
+		rest.Own = nil
+		err = checkOwn(a, def)
 	}
 	if !isZero(rest) {
 		err = errors.Join(err, fmt.Errorf("%s: it takes no such arguments: %s", quote(string(a.Action)), strings.Join(given(rest), ", ")))
@@ -154,7 +157,7 @@ func given(a Args) []string {
 	}{
 		{"fields", len(a.Fields) > 0}, {"column", a.Column != ""}, {"values", len(a.Values) > 0},
 		{"hold", a.Hold}, {"pause_schedule", a.PauseSchedule}, {"cause", a.Cause != ""},
-		{"backoff_s", a.BackoffS != 0}, {"message", a.Message != ""}, {"advice", a.Advice != ""}, {"mapping", a.Mapping != nil},
+		{"backoff_s", a.BackoffS != 0}, {"message", a.Message != ""}, {"advice", a.Advice != ""}, {"mapping", a.Mapping != nil}, {"own", len(a.Own) > 0},
 	} {
 		if g.is {
 			out = append(out, g.name)

@@ -40,6 +40,7 @@ func (p Policy) met(f Facts) []Met {
 	if offsets, gaps := gone(f); gaps > 0 {
 		add(SourceGap, map[string]any{"offsets": offsets, "gaps": gaps})
 	}
+	out = append(out, p.ruled(f)...)
 	if len(out) == 0 {
 		add(Healthy, map[string]any{"records": f.Report.Records.Read})
 	}

@@ -21,8 +21,10 @@ type Policy struct {
 	Retrigger          RetriggerPolicy   `yaml:"retrigger" json:"retrigger"`
 	QuarantineMaxShare float64           `yaml:"quarantine_max_share" json:"quarantine_max_share"` // of a batch, without a person; default 0.5
 	KillSwitch         bool              `yaml:"kill_switch" json:"kill_switch"`                   // the agent changes nothing by itself
-	Autonomy           map[Action]string `yaml:"autonomy" json:"autonomy,omitempty"`               // of remap, quarantine and retrigger; default auto
+	Autonomy           map[Action]string `yaml:"autonomy" json:"autonomy,omitempty"`               // of remap, quarantine, retrigger and own actions; default auto
 	Escalation         EscalationPolicy  `yaml:"escalation" json:"escalation"`
+	Rules              []Rule            `yaml:"rules" json:"rules,omitempty"` // of the pipeline's own
+	Own                []Spec            `yaml:"-" json:"own,omitempty"`       // own actions that rules plan; see WithOwn
 }
 
 // Drift says when a stray field counts.
@@ -95,6 +97,7 @@ func (p Policy) Validate() error {
 		wait("retrigger.max_backoff", p.Retrigger.MaxBackoff, p.Retrigger.Backoff),
 		share("quarantine_max_share", p.QuarantineMaxShare),
 		p.validateAutonomy(),
+		p.validateRules(),
 		wait("escalation.remind_after", p.Escalation.RemindAfter, time.Second),
 		wait("escalation.timeout", p.Escalation.Timeout, time.Second),
 	)
@@ -103,8 +106,8 @@ func (p Policy) Validate() error {
 func (p Policy) validateAutonomy() error {
 	var errs []error
 	for _, a := range slices.Sorted(maps.Keys(p.Autonomy)) {
-		if !slices.Contains(changing, a) {
-			errs = append(errs, bad("autonomy", "action %q is none of %s: the others change nothing", a, list(changing)))
+		if _, own := p.own(a); !own && !slices.Contains(changing, a) {
+			errs = append(errs, bad("autonomy", "action %q is none of %s, and no own action of a rule: the others change nothing", a, list(changing)))
 		}
 		if level := p.Autonomy[a]; !slices.Contains([]string{Observe, Suggest, Approve, Auto}, level) {
 			errs = append(errs, bad(fmt.Sprintf("autonomy.%s", a), "level %q is none of observe, suggest, approve, auto", level))
@@ -144,12 +147,14 @@ func bad(key, format string, args ...any) error {
 // take out of the agent's hands.
 var changing = []Action{Quarantine, Remap, Retrigger}
 
+func changes(a Action) bool { return slices.Contains(changing, a) || isOwn(a) }
+
 // forbids says why the agent may not carry the action out without a person, or
 // is empty.
 func (p Policy) forbids(a Action) string {
 	level := p.Autonomy[a]
 	switch {
-	case !slices.Contains(changing, a):
+	case !changes(a):
 		return ""
 	case p.KillSwitch:
 		return "policy.kill_switch is on"

@@ -48,8 +48,10 @@ func tell(f Facts, m Met) string {
 		return fmt.Sprintf("%d offsets were gone before they were read, in %d gaps. ", e["offsets"], e["gaps"])
 	case Healthy:
 		return "Nothing is wrong. "
+	case RuleError:
+		return fmt.Sprintf("%d rules couldn't be evaluated. ", len(e["errors"].([]string)))
 	}
-	return ""
+	return fmt.Sprintf("Rule %s holds: %s. ", m.Name, clip(fmt.Sprint(e["when"]), maxError))
 }
 
 func quality(share portion, e map[string]any) string {

@@ -32,6 +32,7 @@ type Config struct {
 	MetricsAddr  string // METRICS_ADDR, host:port of the worker's metrics; empty serves none
 	Temporal     Temporal
 	Webhook      webhook.Config
+	Actions      *agent.Registry // own actions that rules may plan; nil: there are none
 }
 
 // Temporal says where the Temporal service is.

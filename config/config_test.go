@@ -3,6 +3,7 @@ package config
 import (
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -148,4 +149,31 @@ func TestACatalogTakesUpChangesAndKeepsABrokenPipelineDecidable(t *testing.T) {
 	require.InDelta(t, 0.15, fresh.Policy.LateMajor, 0, "without one the defaults do")
 	_, err = catalog.Declared(t.Context(), "orders")
 	require.Error(t, err)
+}
+
+func TestRulesAreCheckedWithTheirLine(t *testing.T) {
+	rules := `policy:
+  rules:
+    - name: behind
+      when: facts.source.lag > 1000000
+      then:
+        - {action: escalate, hold: true, message: "look at the consumers"}
+    - name: late
+      when: facts.late.shar > 0.3
+      then:
+        - action: open_ticket
+          args: {title: late}
+`
+	c := project(t, func(s string) string { return strings.Replace(s, "policy:\n", rules, 1) })
+	_, err := c.Declare("customers", env())
+	require.Regexp(t, `customers\.yml:\d+: .*undefined field 'shar'; did you mean "share"`, err.Error())
+	require.Regexp(t, `customers\.yml:\d+: .*action "open_ticket" is none of`, err.Error())
+	text, readErr := os.ReadFile(filepath.Join(c.PipelinesDir, "customers.yml"))
+	require.NoError(t, readErr)
+	for line := range strings.SplitSeq(err.Error(), "\n") {
+		n, convErr := strconv.Atoi(strings.SplitN(line, ":", 3)[1])
+		require.NoError(t, convErr)
+		at := strings.Split(string(text), "\n")[n-1]
+		require.Regexp(t, `facts.late.shar|open_ticket`, at)
+	}
 }

@@ -117,6 +117,7 @@ func (c Config) decode(path string) (*Pipeline, error) {
 	if err != nil {
 		return nil, inFile(path, nil, &pipeline.Fault{Kind: pipeline.Misconfigured, Err: err})
 	}
+	p.Policy = p.Policy.WithOwn(c.Actions.Specs())
 	return &p, nil
 }
 

@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -67,6 +68,7 @@ func leaves(err error) []error {
 
 // lineOf finds a setting like "policy.late_major" or "source.topic /
 // KAFKA_TOPIC" in a file, or its nearest part that stands there; 0 if none.
+// Items of a list are counted from 0.
 func lineOf(root *yaml.Node, setting string) int {
 	if root == nil || len(root.Content) == 0 {
 		return 0
@@ -84,6 +86,12 @@ func lineOf(root *yaml.Node, setting string) int {
 }
 
 func child(n *yaml.Node, key string) *yaml.Node {
+	if n.Kind == yaml.SequenceNode {
+		if i, err := strconv.Atoi(key); err == nil && i >= 0 && i < len(n.Content) {
+			return n.Content[i]
+		}
+		return nil
+	}
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		if n.Content[i].Value == key {
 			return n.Content[i+1]

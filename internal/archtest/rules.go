@@ -26,7 +26,8 @@ var TheRules = Rules{
 		{"source", []string{"pipeline", "schemas"}, reasonDomain},
 		{"sink", []string{"pipeline", "schemas"}, reasonDomain},
 		{"alerting", []string{"pipeline", "schemas"}, reasonDomain},
-		{"agent", []string{"pipeline", "schemas", "dq"}, reasonDomain},
+		{"agent", []string{"pipeline", "schemas", "dq", "agent/logic"}, reasonDomain},
+		{"agent/logic", []string{"pipeline"}, "expressions and schemas are evaluated over the run report's words; what follows is the agent's to say"},
 		{"batch", []string{"pipeline", "schemas", "dq", "source"}, reasonDomain},
 
 		{"source/*test", []string{"pipeline", "schemas", "source"}, reasonSuite},
@@ -73,6 +74,7 @@ var TheRules = Rules{
 		{[]string{"pipeline"}, nil, []string{"*.*/...", "net/...", "os/...", "syscall"}, "the shared words do no I/O and bring no dependency"},
 		{domain, nil, []string{"go.temporal.io/..."}, "the domain must run and be tested without Temporal"},
 		{drivers, nil, []string{"go.temporal.io/..."}, "drivers serve the command line too, without Temporal"},
+		{[]string{"*", "*/*"}, []string{"agent/logic", "internal/archtest"}, []string{"github.com/google/cel-go/...", "github.com/santhosh-tekuri/..."}, "what evaluates users' texts is bounded in one place"},
 		{domain, nil, []string{"github.com/twmb/franz-go/...", "github.com/jackc/...", "github.com/ollama/...", "github.com/sashabaranov/...", "modernc.org/...", "database/sql/...", "github.com/spf13/...", "github.com/xitongsys/..."}, "client libraries stay in drivers, so that another one can take their place"},
 		{[]string{"*", "*/*"}, []string{"config", "worker", "internal/*", "sink/iceberg"}, drivers, "drivers are chosen by settings: only config and worker may name one"},
 		{[]string{"workflows"}, nil, []string{"activities", "os/...", "net/...", "math/rand/...", "go.temporal.io/sdk/activity", "go.temporal.io/sdk/client", "go.temporal.io/sdk/worker"}, "workflow code is replayed: it must be deterministic, and calls activities by name"},
