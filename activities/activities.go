@@ -80,6 +80,7 @@ type Set struct {
 	Alerts    alerting.Notifier
 	Scheduler Scheduler
 
+	Own        *agent.Registry // own actions; nil: there are none
 	Executions Executions
 	WebUI      string // address of Temporal's Web UI, for links in messages; may be empty
 	Namespace  string

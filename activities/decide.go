@@ -82,6 +82,15 @@ func (s *Set) facts(ctx context.Context, d *Dataset, req agent.Request) (agent.F
 			return agent.Facts{}, err
 		}
 	}
+	for _, own := range d.Policy.Own {
+		used, err := s.Ops.Used(ctx, d.Name, own.Name, req.Run.StartedAt, req.Run.RunID)
+		if err != nil {
+			return agent.Facts{}, err
+		}
+		if used.Day > 0 {
+			facts.Used = append(facts.Used, used)
+		}
+	}
 	if req.Report.Failure == nil {
 		return facts, nil
 	}

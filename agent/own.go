@@ -64,8 +64,8 @@ func NewRegistry(actions ...OwnAction) (*Registry, error) {
 			return nil, pipeline.Faultf(pipeline.Misconfigured, "register own action %s: the name is taken, or isn't made of lower-case letters, digits and _", quote(string(s.Name)))
 		case err != nil:
 			return nil, pipeline.Faultf(pipeline.Misconfigured, "register own action %s: %w", s.Name, err)
-		case s.PerDay < 1 || s.Pause < 0:
-			return nil, pipeline.Faultf(pipeline.Misconfigured, "register own action %s: its budget is %d a day with pauses of %v; at least 1 and 0s are needed", s.Name, s.PerDay, s.Pause)
+		case s.PerDay < 1 || s.Pause < 0 || s.Pause > 24*time.Hour:
+			return nil, pipeline.Faultf(pipeline.Misconfigured, "register own action %s: its budget is %d a day with pauses of %v; at least 1, and 0s to 24h, are needed", s.Name, s.PerDay, s.Pause)
 		}
 		r.actions = append(r.actions, a)
 	}
@@ -101,6 +101,25 @@ type Used struct {
 	Action Action `json:"action"`
 	Day    int    `json:"day"`   // times in the 24 hours before this run
 	AgoS   int64  `json:"ago_s"` // seconds from the last time to this run's start
+}
+
+// Spent says why the budget doesn't allow the action now, or is empty.
+func (s Spec) Spent(u Used) string {
+	switch {
+	case u.Day >= s.PerDay:
+		return fmt.Sprintf("%s was done %d times in a day, as often as it may", s.Name, u.Day)
+	case u.Day > 0 && u.AgoS < seconds(s.Pause):
+		return fmt.Sprintf("%s was done %d s ago and pauses for %v", s.Name, u.AgoS, s.Pause)
+	}
+	return ""
+}
+
+// Fits says why arguments don't match the schema, or is nil.
+func (s Spec) Fits(args json.RawMessage) error {
+	if err := logic.Arguments(s.Schema, args); err != nil {
+		return fmt.Errorf("arguments of %s: %w", s.Name, err)
+	}
+	return nil
 }
 
 // ActRequest asks to carry an own action of a decision out.
@@ -205,12 +224,13 @@ func (b *bounds) actOwn(t Then, reason string) {
 	spec, _ := b.policy.own(t.Action) // Validate has found it
 	i := slices.IndexFunc(b.facts.Used, func(u Used) bool { return u.Action == t.Action })
 	if i >= 0 {
-		switch u := b.facts.Used[i]; {
+		u := b.facts.Used[i]
+		switch why := spec.Spent(u); {
 		case u.Day >= spec.PerDay:
-			b.escalate(Args{}, fmt.Sprintf("%s was done %d times in a day, as often as it may: %s", t.Action, u.Day, reason))
+			b.escalate(Args{}, why+": "+reason)
 			return
-		case u.Day > 0 && u.AgoS < seconds(spec.Pause):
-			b.act(Log, Args{}, fmt.Sprintf("%s was done %d s ago and pauses for %v: %s", t.Action, u.AgoS, spec.Pause, reason))
+		case why != "":
+			b.act(Log, Args{}, why+": "+reason)
 			return
 		}
 	}

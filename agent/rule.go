@@ -138,8 +138,8 @@ func (p Policy) validateThen(key string, t Then) error {
 	case isOwn(t.Action) && !known:
 		refuse(".action", true, "action %s is none of log, notify, retrigger, escalate, and no own action of that name is registered (%s)", quote(string(t.Action)), list(p.ownNames()))
 	case known:
-		if err := logic.Arguments(own.Schema, t.Args.RawMessage); err != nil {
-			errs = append(errs, bad(key+".args", "arguments of %s: %w", t.Action, err))
+		if err := own.Fits(t.Args.RawMessage); err != nil {
+			errs = append(errs, bad(key+".args", "%w", err))
 		}
 	}
 	refuse(".args", !isOwn(t.Action) && len(t.Args.RawMessage) > 0, "%s takes no args", t.Action)

@@ -43,6 +43,9 @@ func (s *Store) Prune(ctx context.Context, pipelineName string, before time.Time
 	if err != nil {
 		return p, err
 	}
+	if err := s.pruneActs(ctx, pipelineName, before); err != nil {
+		return p, err
+	}
 	needed[last] = true
 	p.Runs, err = s.pruneRows(ctx, "runs", `SELECT run_id, run_id FROM runs WHERE pipeline = $1 AND finished_ms < $2 ORDER BY finished_ms, run_id`,
 		`DELETE FROM runs WHERE run_id = $1`, pipelineName, before, needed, &p.Kept)

@@ -16,6 +16,7 @@ import (
 	"go.temporal.io/sdk/client"
 
 	"github.com/autonomous-data-pipeline/adp/config"
+	"github.com/autonomous-data-pipeline/adp/internal/own"
 	"github.com/autonomous-data-pipeline/adp/internal/temporal"
 	"github.com/autonomous-data-pipeline/adp/ops"
 )
@@ -40,7 +41,13 @@ func (a *app) close() {
 	}
 }
 
-func (a *app) config() (config.Config, error) { return config.FromEnv(a.env) }
+func (a *app) config() (config.Config, error) {
+	c, err := config.FromEnv(a.env)
+	if err == nil {
+		c.Actions, err = own.Actions()
+	}
+	return c, err
+}
 
 func (a *app) temporal(ctx context.Context) (client.Client, config.Config, error) {
 	c, err := a.config()

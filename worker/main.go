@@ -20,6 +20,7 @@ import (
 	"github.com/autonomous-data-pipeline/adp/alerting/webhook"
 	"github.com/autonomous-data-pipeline/adp/config"
 	"github.com/autonomous-data-pipeline/adp/internal/metrics"
+	"github.com/autonomous-data-pipeline/adp/internal/own"
 	"github.com/autonomous-data-pipeline/adp/internal/temporal"
 	"github.com/autonomous-data-pipeline/adp/ops"
 	"github.com/autonomous-data-pipeline/adp/workflows"
@@ -45,6 +46,9 @@ func main() {
 func run(ctx context.Context) error {
 	c, err := config.FromEnv(os.Getenv)
 	if err != nil {
+		return err
+	}
+	if c.Actions, err = own.Actions(); err != nil {
 		return err
 	}
 	logger := newLogger(c.LogLevel)
@@ -79,6 +83,7 @@ func run(ctx context.Context) error {
 	set := &activities.Set{
 		Catalog: config.NewCatalog(c, os.Getenv), Ops: store, Alerts: alerts,
 		Scheduler:  temporal.Schedules{Client: cl, TaskQueue: c.Temporal.TaskQueue},
+		Own:        c.Actions,
 		Executions: temporal.Executions{Client: cl, Namespace: c.Temporal.Namespace},
 		WebUI:      c.Temporal.WebUI, Namespace: c.Temporal.Namespace, Now: time.Now, Log: logger,
 	}

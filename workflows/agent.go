@@ -115,6 +115,11 @@ func (r *runner) refused(ctx workflow.Context) (string, error) {
 
 // attempt is what came of an action.
 func (r *runner) attempt(a agent.Action) agent.Attempt {
+	for _, done := range r.ownDone {
+		if done.Action == a {
+			return done
+		}
+	}
 	outcome := string(r.report.Outcome)
 	if a == agent.Retrigger && r.refusal != "" {
 		outcome = "not carried out: " + r.refusal

@@ -38,6 +38,7 @@ type fake struct {
 	shadow    *agent.Ask
 	proposed  func(agent.Request) (agent.Proposed, error)
 	refuses   func(agent.PermitRequest) string
+	act       func(agent.ActRequest) (agent.Acted, error)
 	switches  []agent.Switch
 	requests  []agent.Request
 	executed  []agent.Executed
@@ -182,6 +183,10 @@ func (f *fake) ofRuns() map[string]any {
 		string(shadow): func(context.Context, agent.ShadowRequest) error {
 			f.saw("Shadow")
 			return fault(pipeline.Misconfigured, "no such model")
+		},
+		string(act): func(_ context.Context, r agent.ActRequest) (agent.Acted, error) {
+			f.saw("Act")
+			return f.act(r)
 		},
 		string(turnSwitch): func(_ context.Context, s agent.Switch) error {
 			f.saw("TurnSwitch")

@@ -26,6 +26,7 @@ func (r *runner) finish(ctx workflow.Context, cause error) (pipeline.RunReport, 
 	r.settleOutcome(cause)
 	var errs []error
 	if !r.superseded {
+		r.act(ctx)
 		errs = append(errs, r.escalate(ctx), r.pause(ctx))
 	}
 	errs = append(errs, r.publish(ctx))
@@ -216,6 +217,7 @@ func (r *runner) record(ctx workflow.Context) error {
 	e.Checks = agent.Checks(agent.Seen{
 		Run: r.id, Report: r.lastLook(), Decision: r.decision, Remapped: r.remapped, Evaluated: r.evaluated, Loaded: r.committed != nil,
 	})
+	e.Checks = append(e.Checks, r.ownChecks...)
 	r.waitForShadows(ctx)
 	head, err := audit.call(short(ctx), r.decision.ID, e)
 	if err != nil {

@@ -71,6 +71,9 @@ type runner struct {
 	superseded bool
 	killed     bool   // a person has stopped the agent during this run
 	refusal    string // why a retrigger that was decided is not carried out
+
+	ownDone   []agent.Attempt // what came of own actions
+	ownChecks []agent.Check
 }
 
 func setup(ctx workflow.Context, req pipeline.RunRequest) (*runner, error) {

@@ -37,7 +37,7 @@ func Stubs() []string {
 	return []string{
 		string(planBatch), string(processShard), string(evaluate), string(decide), string(evolveSchema),
 		string(load), string(validate), string(rollback), string(openIncident), string(updateIncident),
-		string(propose), string(permit), string(shadow), string(turnSwitch),
+		string(propose), string(permit), string(shadow), string(turnSwitch), string(act),
 		string(schedule), string(report), string(notify), string(audit), string(settle),
 		string(cleanStaging), string(cleanReports), string(cleanHistory), string(expireQuarantine), string(maintainSink), string(cleanSink),
 	}
@@ -52,6 +52,7 @@ const (
 	permit         stub[agent.PermitRequest, agent.Permitted]          = "Permit"
 	shadow         stub[agent.ShadowRequest, none]                     = "Shadow"
 	turnSwitch     stub[agent.Switch, none]                            = "TurnSwitch"
+	act            stub[agent.ActRequest, agent.Acted]                 = "Act"
 	evolveSchema   stub[pipeline.EvolveRequest, int]                   = "EvolveSchema"
 	load           stub[pipeline.LoadRequest, pipeline.Loaded]         = "Load"
 	validate       stub[pipeline.ValidateRequest, pipeline.Validated]  = "Validate"
