@@ -27,6 +27,10 @@ func decides(d agent.Decision) func(agent.Request) agent.Decision {
 	return func(agent.Request) agent.Decision { return d }
 }
 
+func acts(done agent.Acted) func(agent.ActRequest) (agent.Acted, error) {
+	return func(agent.ActRequest) (agent.Acted, error) { return done, nil }
+}
+
 // paths lists every way through the workflows, by the name of its history.
 func paths() map[string]path {
 	escalates := func(args agent.Args) agent.Planned { return agent.Planned{Action: agent.Escalate, Args: args} }
@@ -43,8 +47,12 @@ func paths() map[string]path {
 		"maintenance":        {workflow: Maintenance, input: pipeline.MaintenanceRequest{Pipeline: "customers"}, fake: &fake{}},
 		"maintenance-failed": {workflow: Maintenance, input: pipeline.MaintenanceRequest{Pipeline: "customers"}, fake: &fake{cleaned: failingReports}},
 		"run-healthy":        {workflow: PipelineRun, input: customers, fake: &fake{}},
-		"run-idle":           {workflow: PipelineRun, input: customers, fake: &fake{plan: idle}},
-		"run-delayed":        {workflow: PipelineRun, input: pipeline.RunRequest{Pipeline: "customers", Chain: 1, DelayS: 1}, fake: &fake{plan: idle}},
+		"run-own-action":     {workflow: PipelineRun, input: customers, fake: &fake{decided: decides(tickets), act: acts(agent.Acted{Outcome: "ticket 1", Worked: true})}},
+		"run-own-action-wrong": {workflow: PipelineRun, input: customers, fake: &fake{
+			decided: decides(tickets), act: acts(agent.Acted{Refused: "its budget is spent"}), joined: true,
+		}},
+		"run-idle":    {workflow: PipelineRun, input: customers, fake: &fake{plan: idle}},
+		"run-delayed": {workflow: PipelineRun, input: pipeline.RunRequest{Pipeline: "customers", Chain: 1, DelayS: 1}, fake: &fake{plan: idle}},
 		"run-gap": {workflow: PipelineRun, input: customers, fake: &fake{
 			plan: func(pipeline.PlanRequest) (pipeline.Plan, error) {
 				return pipeline.Plan{Gaps: []pipeline.Range{{Start: 5, End: 9}}}, nil
