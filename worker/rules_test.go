@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 	"strings"
@@ -102,6 +103,39 @@ func TestAnOwnActionThatFailsAsksAPerson(t *testing.T) {
 	done := bodies[agent.Executed](w, agent.KindExecuted)[0]
 	require.Contains(t, done.Done[0].Outcome, "registered no such action")
 	require.Equal(t, int64(1_000), w.verify().Table)
+}
+
+// flaky fails the first time, after it has done its work.
+type flaky struct {
+	openTicket
+	ids *[]string
+}
+
+func (f flaky) Execute(ctx context.Context, call agent.Call) (string, error) {
+	*f.ids = append(*f.ids, call.ID)
+	did, err := f.openTicket.Execute(ctx, call)
+	if len(*f.ids) == 1 {
+		return "", pipeline.Faultf(pipeline.Transient, "the answer was lost")
+	}
+	return did, err
+}
+
+func TestAnotherAttemptIsTheSameCallAndCountsOnce(t *testing.T) {
+	dir, ids := t.TempDir(), []string{}
+	w := withTickets(t, dir)
+	registry, err := agent.NewRegistry(flaky{openTicket{dir}, &ids})
+	require.NoError(t, err)
+	w.set.Own = registry
+	w.produce("late-major", 1_000)
+	w.batch()
+	require.Len(t, ids, 2)
+	require.Equal(t, ids[0], ids[1])
+	files, err := os.ReadDir(dir)
+	require.NoError(t, err)
+	require.Len(t, files, 1)
+	used, err := w.set.Ops.Used(t.Context(), "customers", "open_ticket", time.Now().Add(time.Minute), "")
+	require.NoError(t, err)
+	require.Equal(t, 1, used.Day)
 }
 
 func TestTheKillSwitchStopsOwnActions(t *testing.T) {
