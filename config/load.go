@@ -77,7 +77,7 @@ func (c Config) ReadPolicy(path string) (agent.Policy, error) {
 		return agent.Policy{}, inFile(path, nil, &pipeline.Fault{Kind: pipeline.Misconfigured, Err: err})
 	}
 	if keys["policy"] == nil && keys["name"] == nil && len(keys) > 0 {
-		return policyAlone(path, b)
+		return c.policyAlone(path, b)
 	}
 	p, err := c.decode(path)
 	if err != nil {
@@ -87,13 +87,14 @@ func (c Config) ReadPolicy(path string) (agent.Policy, error) {
 	return p.Policy, err
 }
 
-func policyAlone(path string, b []byte) (agent.Policy, error) {
+func (c Config) policyAlone(path string, b []byte) (agent.Policy, error) {
 	p := agent.DefaultPolicy()
 	dec := yaml.NewDecoder(bytes.NewReader(b))
 	dec.KnownFields(true)
 	if err := dec.Decode(&p); err != nil {
 		return p, inFile(path, nil, &pipeline.Fault{Kind: pipeline.Misconfigured, Err: err})
 	}
+	p = p.WithOwn(c.Actions.Specs())
 	return p, inFile(path, nil, p.Validate())
 }
 

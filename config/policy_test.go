@@ -1,8 +1,11 @@
 package config
 
 import (
+	"context"
+	"encoding/json"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -37,6 +40,33 @@ func TestAPolicyIsReadFromAPipelineFileOrAlone(t *testing.T) {
 			want := agent.DefaultPolicy()
 			want.LateMajor = 0.3
 			require.Equal(t, want, got, "the rest is as by default")
+		})
+	}
+}
+
+// ticket is an own action that does nothing.
+type ticket struct{}
+
+func (ticket) Spec() agent.Spec {
+	return agent.Spec{Name: "open_ticket", Schema: json.RawMessage(`{"type":"object"}`), PerDay: 1}
+}
+func (ticket) Check(agent.Facts, json.RawMessage) error                 { return nil }
+func (ticket) Execute(context.Context, agent.Call) (string, error)      { return "", nil }
+func (ticket) Verify(context.Context, agent.Call) (bool, string, error) { return true, "", nil }
+
+func TestAPolicyFileKnowsTheRegisteredActions(t *testing.T) {
+	registry, err := agent.NewRegistry(ticket{})
+	require.NoError(t, err)
+	rules := "rules:\n- {name: a, when: 'true', then: [{action: open_ticket}]}\n"
+	for name, text := range map[string]string{"of a pipeline": "policy:\n  " + strings.ReplaceAll(rules, "\n", "\n  ") + "\n", "alone": rules} {
+		t.Run(name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "new.yml")
+			require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
+			p, err := Config{Actions: registry}.ReadPolicy(path)
+			require.NoError(t, err)
+			require.Len(t, p.Own, 1)
+			_, err = Config{}.ReadPolicy(path)
+			require.ErrorContains(t, err, "no own action of that name is registered")
 		})
 	}
 }
