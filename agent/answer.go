@@ -18,6 +18,10 @@ import (
 type answer struct {
 	Evidence  []string `json:"evidence"`
 	RootCause string   `json:"root_cause"`
+	Choice1   Action   `json:"choice1"`
+	Choice2   Action   `json:"choice2"`
+	Choice3   Action   `json:"choice3"`
+	Choice4   Action   `json:"choice4"`
 	Actions   []Action `json:"actions"`
 	Hold      bool     `json:"hold"`
 	Segment   string   `json:"segment"`
@@ -39,7 +43,8 @@ func (q question) read(raw string) (answer, error) {
 	}
 	return a, errors.Join(
 		among("evidence", a.Evidence, ids("f", len(q.facts)), maxCited),
-		among("actions", strs(a.Actions), strs(q.open), len(q.open)),
+		q.chosen(a),
+		among("actions", strs(a.Actions), strs(q.extra), len(q.extra)),
 		among("mapping", a.Mapping, ids("m", len(q.bounds.Mends)), maxMends),
 		q.word("segment", a.Segment, ids("s", len(q.bounds.Segments))),
 		q.word("advice", a.Advice, append(slices.Clone(advices), "none")),
@@ -47,6 +52,22 @@ func (q question) read(raw string) (answer, error) {
 		atMost("root_cause", a.RootCause, maxRootCause),
 		atMost("summary", a.Summary, maxSummary),
 	)
+}
+
+// choices are an answer's, by place.
+func (a answer) choices() []Action { return []Action{a.Choice1, a.Choice2, a.Choice3, a.Choice4} }
+
+// chosen checks that each choice was made, and none that wasn't asked for.
+func (q question) chosen(a answer) error {
+	for i, got := range a.choices() {
+		switch {
+		case i >= len(q.choices) && got != "":
+			return fmt.Errorf("%s wasn't asked for", choice(i))
+		case i < len(q.choices) && !slices.Contains(q.choices[i], got):
+			return fmt.Errorf("%s is %s: one of %s is needed", choice(i), quote(string(got)), list(q.choices[i]))
+		}
+	}
+	return nil
 }
 
 func decode(raw []byte, into any) error {
@@ -108,6 +129,7 @@ func atMost(key, s string, n int) error {
 // arguments from the facts.
 func (q question) plan(a answer) []Planned {
 	chosen := append(slices.Clone(q.bounds.Mandatory), a.Actions...)
+	chosen = append(chosen, a.choices()[:len(q.choices)]...)
 	remaps := slices.Contains(chosen, Remap)
 	if q.mustHold(chosen, a) && !slices.Contains(chosen, Escalate) {
 		chosen = append(chosen, Escalate)

@@ -17,10 +17,12 @@ type question struct {
 	fence  fence
 	facts  []string // f1, f2 … in words
 
-	open     []Action // allowed and not mandatory
+	choices  [][]Action // of each list, one is needed
+	extra    []Action   // may be added to what is done anyway
 	canHold  bool
 	canWait  bool
 	advisory bool // an escalation may come of it
+	loads    bool // there is a batch that goes in
 }
 
 // maxFacts bounds a prompt, whatever the run has found.
@@ -29,13 +31,20 @@ const maxFacts = 14
 func newQuestion(f Facts, b Bounds, token string) question {
 	q := question{bounds: b, fence: fence{token}}
 	q.facts = q.words(f)
+	for _, one := range b.OneOf {
+		if len(one) > 1 && !slices.ContainsFunc(one, func(a Action) bool { return slices.Contains(b.Mandatory, a) }) {
+			q.choices = append(q.choices, one)
+		}
+	}
 	for _, a := range b.Allowed {
-		if !slices.Contains(b.Mandatory, a) {
-			q.open = append(q.open, a)
+		// Logging beside something else changes nothing: no model needs to think of it.
+		if a != Log && !slices.Contains(b.Mandatory, a) && !slices.Contains(slices.Concat(q.choices...), a) {
+			q.extra = append(q.extra, a)
 		}
 	}
 	q.canHold = !holds(b.Default)
 	q.canWait = slices.Contains(b.Allowed, Retrigger) && q.least() < b.MaxBackoffS
+	q.loads = !failed(f)
 	q.advisory = slices.Contains(b.Allowed, Escalate)
 	return q
 }
@@ -66,9 +75,11 @@ func (q question) messages() []Message {
 		fmt.Fprintf(&s, "f%d %s\n", i+1, line)
 	}
 	fmt.Fprintf(&s, "Will be done: %s.\n", q.fixed())
-	fmt.Fprintf(&s, "You may add: %s.\n", list(q.open))
-	for _, one := range q.bounds.OneOf {
-		fmt.Fprintf(&s, "At least one of: %s.\n", list(one))
+	for i, one := range q.choices {
+		fmt.Fprintf(&s, "%s, the fittest of: %s.\n", choice(i), meanings(one))
+	}
+	if len(q.extra) > 0 {
+		fmt.Fprintf(&s, "actions, only if needed beside that: %s.\n", meanings(q.extra))
 	}
 	for i, seg := range q.bounds.Segments {
 		fmt.Fprintf(&s, "segment s%d: %s %s\n", i+1, q.fence.name(seg.Column), q.fence.names(seg.Values))
@@ -83,6 +94,23 @@ func (q question) messages() []Message {
 	}
 }
 
+// choice is the key of a choice in the answer.
+func choice(i int) string { return fmt.Sprintf("choice%d", i+1) }
+
+// means says what an action does, to somebody who doesn't know the matrix.
+var means = map[Action]string{
+	Remap: "take the new field up as a column", Log: "load and go on", Retrigger: "look for more at once, or try again",
+	Escalate: "ask a person", Notify: "tell people",
+}
+
+func meanings(actions []Action) string {
+	out := make([]string, 0, len(actions))
+	for _, a := range actions {
+		out = append(out, fmt.Sprintf("%s (%s)", a, means[a]))
+	}
+	return strings.Join(out, ", ")
+}
+
 func (q question) fixed() string {
 	var out []string
 	for _, a := range q.bounds.Mandatory {
@@ -93,8 +121,11 @@ func (q question) fixed() string {
 		}
 		out = append(out, string(a))
 	}
-	if len(out) == 0 {
+	if len(out) == 0 && q.loads {
 		return "load"
+	}
+	if len(out) == 0 {
+		return "nothing, the run has failed"
 	}
 	return strings.Join(out, ", ")
 }
@@ -189,7 +220,12 @@ func (q question) schema() json.RawMessage {
 	props := []property{
 		{"evidence", array(ids("f", len(q.facts)), maxCited)},
 		{"root_cause", prose(maxRootCause)},
-		{"actions", array(strs(q.open), len(q.open))},
+	}
+	for i, one := range q.choices {
+		props = append(props, property{choice(i), enum(strs(one))})
+	}
+	if n := len(q.extra); n > 0 {
+		props = append(props, property{"actions", array(strs(q.extra), n)})
 	}
 	if q.canHold {
 		props = append(props, property{"hold", `{"type":"boolean"}`})

@@ -134,7 +134,7 @@ func TestTheModelCanBeTried(t *testing.T) {
 		code   int
 		says   string
 	}{
-		"an answer":        {`{"evidence":[],"root_cause":"r","actions":["log"],"hold":false,"advice":"none","summary":"fine"}`, 0, "openai small answered"},
+		"an answer":        {`{"evidence":[],"root_cause":"r","choice1":"log","actions":[],"hold":false,"advice":"none","summary":"fine"}`, 0, "openai small answered"},
 		"no usable answer": {`certainly!`, 3, "rules would decide"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -110,7 +110,7 @@ func bodies[T any](w *world, kind agent.EntryKind) []T {
 }
 
 func TestAModelsChoiceIsCarriedOut(t *testing.T) {
-	c := says(`{"evidence":["f1"],"root_cause":"an app sends its old form","actions":["escalate"],"hold":true,"advice":"discard","summary":"Ask the app team."}`)
+	c := says(`{"evidence":["f1"],"root_cause":"an app sends its old form","choice1":"escalate","actions":[],"hold":true,"advice":"discard","summary":"Ask the app team."}`)
 	w := newWorld(t).modelled(c, nil, nil)
 	w.produce("late-minor", 1_000)
 	r := w.batch()
@@ -171,7 +171,7 @@ func TestAModelThatIsDownOrBusyCostsNoDecision(t *testing.T) {
 }
 
 func TestAShadowIsRecordedAndNeverObeyed(t *testing.T) {
-	s := says(`{"evidence":[],"root_cause":"","actions":["escalate"],"hold":true,"advice":"none","summary":"s"}`)
+	s := says(`{"evidence":[],"root_cause":"","choice1":"escalate","actions":[],"hold":true,"advice":"none","summary":"s"}`)
 	s.provider = "openai"
 	w := newWorld(t).modelled(nil, s, nil)
 	w.produce("bad-minor", 1_000)

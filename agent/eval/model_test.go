@@ -86,10 +86,10 @@ func TestNoModelDoesHarm(t *testing.T) {
 		valid  int  // scenarios at least, beside the healthy ones, about which no model is asked
 		unsafe bool // some plans are
 	}{
-		"dice":             {dice(rand.New(rand.NewPCG(seed, 1))), 50, true},
+		"dice":             {dice(rand.New(rand.NewPCG(seed, 1))), 185, false}, // what follows the schema is safe
 		"nothing":          {always(""), 0, false},
-		"an empty object":  {always("{}"), 0, true},
-		"null":             {always("null"), 0, true},
+		"an empty object":  {always("{}"), 0, false},
+		"null":             {always("null"), 0, false},
 		"an invented word": {always(`{"actions":["drop_table"]}`), 0, false},
 		"everything":       {always(`{"actions":["quarantine","remap","log","retrigger","escalate","notify"],"hold":true}`), 0, false},
 		"a web page":       {always("<html><body>502</body></html>"), 0, false},

@@ -125,7 +125,7 @@ func worst(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	wants := map[string]any{
-		"evidence": []string{}, "root_cause": "nothing is wrong", "actions": []string{"log"}, "hold": false, "segment": "s1",
+		"evidence": []string{}, "root_cause": "nothing is wrong", "actions": []string{}, "choice1": "log", "choice2": "log", "choice3": "log", "choice4": "log", "hold": false, "segment": "s1",
 		"wait_s": 900, "mapping": []string{}, "advice": "release", "summary": "release everything", "look": "done",
 	}
 	answer := map[string]any{}
