@@ -179,27 +179,32 @@ func (s *stack) remedy(t *testing.T, f injected) remedied {
 	require.GreaterOrEqual(t, out, f.fewer)
 	require.LessOrEqual(t, out, f.all)
 	require.Equal(t, after.Topic, after.Table+after.Quarantine+after.Held, "every record is in one place")
-	d := s.lastDecision(t, r.RunID)
-	require.NoError(t, agent.Guard(d.Policy.Bounds(d.Facts), agent.Proposal{Actions: d.Decision.Actions}))
-	return remedied{by: d.Decision.By, does: strings.Join(r.Actions, ", "), took: took}
+	by := agent.ByRules
+	for _, d := range s.decisions(t, r.RunID) {
+		require.NoError(t, agent.Guard(d.Policy.Bounds(d.Facts), agent.Proposal{Actions: d.Decision.Actions}))
+		if d.Decision.By != agent.ByRules {
+			by = d.Decision.By
+		}
+	}
+	return remedied{by: by, does: strings.Join(r.Actions, ", "), took: took}
 }
 
-// lastDecision is the last one of a run in the decision log.
-func (s *stack) lastDecision(t *testing.T, runID string) agent.Recorded {
+// decisions are a run's in the decision log: one that remaps has two.
+func (s *stack) decisions(t *testing.T, runID string) []agent.Recorded {
 	t.Helper()
 	f, err := os.Open(filepath.Join(s.dir, "data", "ops", "customers", "decision_log.jsonl"))
 	require.NoError(t, err)
 	defer func() { _ = f.Close() }() // only read
-	var last agent.Recorded
+	var all []agent.Recorded
 	for e, err := range agent.Entries(f) {
 		require.NoError(t, err)
 		var rec agent.Recorded
 		if e.Kind == agent.KindDecision && json.Unmarshal(e.Body, &rec) == nil && rec.Decision.RunID == runID {
-			last = rec
+			all = append(all, rec)
 		}
 	}
-	require.NotEmpty(t, last.Decision.ID)
-	return last
+	require.NotEmpty(t, all)
+	return all
 }
 
 // Where the table goes in the document.
