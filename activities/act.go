@@ -2,7 +2,6 @@ package activities
 
 import (
 	"context"
-	"encoding/json"
 
 	"github.com/autonomous-data-pipeline/adp/agent"
 	"github.com/autonomous-data-pipeline/adp/pipeline"
@@ -46,14 +45,9 @@ func (s *Set) call(ctx context.Context, req agent.ActRequest) (agent.Call, error
 		ID: req.Decision + "/" + string(req.Planned.Action), Pipeline: req.Run.Pipeline, RunID: req.Run.RunID,
 		Args: req.Planned.Args.Own, Reason: req.Planned.Reason,
 	}
-	_, recorded, err := s.Ops.Decision(ctx, req.Decision)
-	if err != nil {
-		return call, err
-	}
-	if err := json.Unmarshal(recorded, &call.Facts); err != nil {
-		return call, pipeline.Faultf(pipeline.Bug, "read back the facts of decision %s: %w", req.Decision, err)
-	}
-	return call, nil
+	var err error
+	call.Facts, err = s.recordedFacts(ctx, req.Decision)
+	return call, err
 }
 
 // begin asks everybody who may say no: policy, schema, the action itself, and

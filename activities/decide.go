@@ -159,6 +159,19 @@ func (s *Set) recordDecision(ctx context.Context, d *Dataset, decision agent.Dec
 	return s.Ops.SaveDecision(ctx, decision, b)
 }
 
+// recordedFacts are what a decision was made from, as recordDecision kept them.
+func (s *Set) recordedFacts(ctx context.Context, decision string) (agent.Facts, error) {
+	var facts agent.Facts
+	_, recorded, err := s.Ops.Decision(ctx, decision)
+	if err != nil {
+		return facts, err
+	}
+	if err := json.Unmarshal(recorded, &facts); err != nil {
+		return facts, pipeline.Faultf(pipeline.Bug, "read back the facts of decision %s: %w", decision, err)
+	}
+	return facts, nil
+}
+
 // audit is the pipeline's decision log.
 func (d *Dataset) audit() *agent.AuditLog {
 	return agent.OpenAudit(filepath.Join(d.Reports, "decision_log.jsonl"))

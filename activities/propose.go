@@ -2,7 +2,6 @@ package activities
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 
 	"go.temporal.io/sdk/temporal"
@@ -77,13 +76,9 @@ func (s *Set) shadow(ctx context.Context, req agent.ShadowRequest) error {
 	if err != nil || d.Shadow == nil {
 		return err
 	}
-	_, recorded, err := s.Ops.Decision(ctx, req.Decision.ID)
+	facts, err := s.recordedFacts(ctx, req.Decision.ID)
 	if err != nil {
 		return err
-	}
-	var facts agent.Facts
-	if err := json.Unmarshal(recorded, &facts); err != nil {
-		return pipeline.Faultf(pipeline.Bug, "read back the facts of decision %s: %w", req.Decision.ID, err)
 	}
 	p, err := s.ask(ctx, d, *d.Shadow, req.Request, facts)
 	if err != nil {

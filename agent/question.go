@@ -17,12 +17,11 @@ type question struct {
 	fence  fence
 	facts  []string // f1, f2 … in words
 
-	choices  [][]Action // of each list, one is needed
-	extra    []Action   // may be added to what is done anyway
-	canHold  bool
-	canWait  bool
-	advisory bool // an escalation may come of it
-	loads    bool // there is a batch that goes in
+	choices [][]Action // of each list, one is needed
+	extra   []Action   // may be added to what is done anyway
+	canHold bool
+	canWait bool
+	loads   bool // there is a batch that goes in
 }
 
 // maxFacts bounds a prompt, whatever the run has found.
@@ -45,7 +44,6 @@ func newQuestion(f Facts, b Bounds, token string) question {
 	q.canHold = !holds(b.Default)
 	q.canWait = slices.Contains(b.Allowed, Retrigger) && q.least() < b.MaxBackoffS
 	q.loads = !failed(f)
-	q.advisory = slices.Contains(b.Allowed, Escalate)
 	return q
 }
 
@@ -239,10 +237,9 @@ func (q question) schema() json.RawMessage {
 	if n := len(q.bounds.Mends); n > 0 {
 		props = append(props, property{"mapping", array(ids("m", n), n)})
 	}
-	if q.advisory {
-		props = append(props, property{"advice", enum(append(slices.Clone(advices), "none"))})
-	}
-	return object(append(props, property{"summary", prose(maxSummary)}))
+	return object(append(props,
+		property{"advice", enum(append(slices.Clone(advices), "none"))}, // an escalation is always allowed
+		property{"summary", prose(maxSummary)}))
 }
 
 func object(props []property) json.RawMessage {
