@@ -36,7 +36,7 @@ func connect(ctx context.Context, c Config) (opened, error) {
 	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
 		return opened{}, pipeline.Misconfiguredf(settingWarehouse, "make the folder of catalog %s: %w", file, err)
 	}
-	db, err := sql.Open("sqlite", "file:"+(&url.URL{Path: file}).EscapedPath()+"?_pragma=busy_timeout(30000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_txlock=immediate")
+	db, err := sql.Open("sqlite", "file:"+(&url.URL{Path: file}).EscapedPath()+"?_pragma=busy_timeout(30000)&_pragma=synchronous(FULL)&_txlock=immediate")
 	if err != nil {
 		return opened{}, pipeline.Misconfiguredf(settingWarehouse, "open catalog %s: %w", file, err)
 	}
