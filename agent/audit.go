@@ -29,10 +29,11 @@ const (
 	KindAnswer   EntryKind = "answer"   // a person's resolution of an incident
 	KindShadow   EntryKind = "shadow"   // what another proposer would have done
 	KindSwitch   EntryKind = "switch"   // a person turned the kill switch
+	KindRequest  EntryKind = "request"  // what a person asked for by console, API or chat
 )
 
 // Kinds are the kinds of audit entry, in the order in which a run writes them.
-var Kinds = []EntryKind{KindDecision, KindShadow, KindExecuted, KindAnswer, KindSwitch}
+var Kinds = []EntryKind{KindDecision, KindShadow, KindExecuted, KindAnswer, KindSwitch, KindRequest}
 
 // Entry is one line of the decision log. Hash is the SHA-256 of the line
 // without it, and Prev is the line before's, so no line can be changed,

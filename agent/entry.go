@@ -50,6 +50,12 @@ func (e Entry) facets() facets {
 			f.id, f.by = "kill switch "+map[bool]string{true: "on", false: "off"}[s.On], s.By
 			f.text = strings.TrimSpace("by " + s.By + " " + s.Reason)
 		}
+	case KindRequest:
+		var r PersonRequest
+		if json.Unmarshal(e.Body, &r) == nil {
+			f.id, f.by = r.Target, r.By
+			f.text = fmt.Sprintf("%s by %s (%s, %s)", r.What, r.By, r.Role, r.Via)
+		}
 	case KindAnswer:
 		var r pipeline.Resolution
 		if json.Unmarshal(e.Body, &r) == nil {

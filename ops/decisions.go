@@ -43,7 +43,7 @@ func (s *Store) Decision(ctx context.Context, id string) (agent.Decision, json.R
 	var entry, facts string
 	err := s.db.QueryRowContext(ctx, `SELECT decision, facts FROM decisions WHERE id = $1`, id).Scan(&entry, &facts)
 	if errors.Is(err, sql.ErrNoRows) {
-		return agent.Decision{}, nil, pipeline.Faultf(pipeline.BadData, "the operations store has no decision %q", id)
+		return agent.Decision{}, nil, missing{pipeline.Faultf(pipeline.BadData, "the operations store has no decision %q", id)}
 	}
 	if err != nil {
 		return agent.Decision{}, nil, s.fault("find decision "+id, err)

@@ -158,7 +158,7 @@ func (s *Store) Incident(ctx context.Context, id string) (Incident, error) {
 }
 
 func noIncident(id string) error {
-	return pipeline.Faultf(pipeline.BadData, "there is no incident %q; list them: starter incidents --all", id)
+	return missing{pipeline.Faultf(pipeline.BadData, "there is no incident %q; list them: starter incidents --all", id)}
 }
 
 func put(ctx context.Context, tx *sql.Tx, i Incident) error {

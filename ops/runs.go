@@ -68,7 +68,7 @@ func (s *Store) Run(ctx context.Context, id string) (pipeline.RunReport, error) 
 }
 
 func noRun(id string) error {
-	return pipeline.Faultf(pipeline.BadData, "the operations store has no run %q: it didn't report yet, or the ID is wrong", id)
+	return missing{pipeline.Faultf(pipeline.BadData, "the operations store has no run %q: it didn't report yet, or the ID is wrong", id)}
 }
 
 // Failures are the failed runs in a row before a run.

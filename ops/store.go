@@ -30,6 +30,17 @@ type Store struct {
 	path string
 }
 
+// ErrNotFound is what an error is, beside its kind, where the store has no such
+// entry.
+var ErrNotFound = errors.New("not found")
+
+// missing is such an error.
+type missing struct{ error }
+
+func (missing) Is(target error) bool { return target == ErrNotFound }
+
+func (m missing) Unwrap() error { return m.error }
+
 // setting is what errors name.
 const setting = "OPS_DB"
 

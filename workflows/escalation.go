@@ -19,6 +19,9 @@ const (
 	SignalAcknowledge = "acknowledge" // payload: pipeline.Answer, of which By and Comment count
 )
 
+// AlreadyAnswered is the error type of an answer that comes after another.
+const AlreadyAnswered = "AlreadyAnswered"
+
 // EscalationID is the workflow ID of an incident's escalation.
 func EscalationID(name, incident string) string { return "escalation/" + name + "/" + incident }
 
@@ -120,9 +123,9 @@ func (e *escalation) check(a pipeline.Answer) error {
 	known := []string{pipeline.Release, pipeline.Replay, pipeline.Discard, pipeline.Close}
 	switch {
 	case e.Resolution != nil:
-		return fmt.Errorf("incident %s was answered already: %s by %s", e.Incident.ID, e.Resolution.Resolution, e.Resolution.By)
+		return second("incident %s was answered already: %s by %s", e.Incident.ID, e.Resolution.Resolution, e.Resolution.By)
 	case e.carrying || len(e.answers) > 0:
-		return fmt.Errorf("incident %s is being answered right now; ask its status again in a moment", e.Incident.ID)
+		return second("incident %s is being answered right now; ask its status again in a moment", e.Incident.ID)
 	case !slices.Contains(known, a.Resolution):
 		return fmt.Errorf("resolution %q is unknown: it must be one of %s", a.Resolution, strings.Join(known, ", "))
 	case strings.TrimSpace(a.By) == "":
@@ -133,6 +136,11 @@ func (e *escalation) check(a pipeline.Answer) error {
 		return fmt.Errorf("incident %s holds a batch: answer release, replay or discard", e.Incident.ID)
 	}
 	return nil
+}
+
+// second is an error that tells its caller that somebody was first.
+func second(format string, args ...any) error {
+	return temporal.NewNonRetryableApplicationError(fmt.Sprintf(format, args...), AlreadyAnswered, nil)
 }
 
 // wait blocks until an answer is there or the time limit has passed, reminding

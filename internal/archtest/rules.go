@@ -48,15 +48,18 @@ var TheRules = Rules{
 		{"alerting/*", []string{"pipeline", "schemas", "alerting"}, reasonDriver},
 
 		{"ops", []string{"pipeline", "schemas", "agent"}, "the operations store keeps the domain's words; who asks it is above"},
-		{"workflows", []string{"pipeline", "schemas", "dq", "agent"}, "workflows put steps in order: they know types, never the code that does I/O"},
+		{"workflows", []string{"pipeline", "schemas", "dq", "agent", "alerting"}, "workflows put steps in order: they know types, never the code that does I/O"},
 		{"activities", append([]string{"ops", "sink/readback"}, domain...), "activities are shells over the domain; which driver is behind an interface is config's to say"},
 		{"config", append([]string{"activities", "*/*"}, domain...), "config composes packages' own settings and builds the drivers that activities.Catalog asks for"},
 		{"generator", []string{"pipeline", "schemas"}, "the generator makes events from a schema; who sends them is above"},
-		{"starter", append([]string{"config", "generator", "ops", "workflows", "internal/*", "*/*"}, domain...), "the command line starts and asks workflows; it doesn't run activities"},
-		{"worker", append([]string{"activities", "config", "ops", "workflows", "internal/*", "*/*"}, domain...), "the worker wires everything but the command line's generator"},
+		{"starter", append([]string{"config", "console", "generator", "ops", "workflows", "internal/*", "*/*"}, domain...), "the command line starts and asks workflows; it doesn't run activities"},
+		{"worker", append([]string{"activities", "config", "console", "ops", "workflows", "internal/*", "*/*"}, domain...), "the worker wires everything but the command line's generator"},
+
+		{"console", append([]string{"config", "ops", "workflows"}, domain...), "a desk is what people ask and tell; it starts and asks workflows, and runs no activity"},
+		{"console/*", append([]string{"config", "ops", "workflows", "console", "console/access"}, domain...), "what serves people is thin over the desk"},
 
 		{"internal/metrics", []string{"pipeline"}, "it shows numbers, whatever they are about"},
-		{"internal/temporal", []string{"pipeline", "agent", "config", "workflows"}, "it connects programs to Temporal, schedules workflows, and reads what they noted"},
+		{"internal/temporal", []string{"pipeline", "agent", "config", "console", "ops", "workflows"}, "it connects programs to Temporal, schedules workflows, and reads what they noted"},
 		{"internal/own", []string{"pipeline", "agent"}, "it registers own actions, which know the agent's words"},
 		{"internal/fakekafka", []string{"pipeline"}, "it is a broker, which knows no pipeline"},
 		{"internal/pyenv", []string{"internal/devstack"}, "it is Python for tests, which knows no pipeline"},
