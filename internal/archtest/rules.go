@@ -56,7 +56,9 @@ var TheRules = Rules{
 		{"worker", append([]string{"activities", "config", "console", "ops", "workflows", "internal/*", "*/*"}, domain...), "the worker wires everything but the command line's generator"},
 
 		{"console", append([]string{"config", "ops", "workflows"}, domain...), "a desk is what people ask and tell; it starts and asks workflows, and runs no activity"},
-		{"console/*", append([]string{"config", "ops", "workflows", "console", "console/access"}, domain...), "what serves people is thin over the desk"},
+
+		{"console/access", append([]string{"config", "ops", "console"}, domain...), "who asks is known before anything is asked"},
+		{"console/*test", append([]string{"config", "ops", "workflows", "console"}, domain...), reasonSuite},
 
 		{"internal/metrics", []string{"pipeline"}, "it shows numbers, whatever they are about"},
 		{"internal/temporal", []string{"pipeline", "agent", "config", "console", "ops", "workflows"}, "it connects programs to Temporal, schedules workflows, and reads what they noted"},
