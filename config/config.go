@@ -5,6 +5,7 @@ package config
 
 import (
 	"errors"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -31,6 +32,7 @@ type Config struct {
 	LogLevel     string // LOG_LEVEL: debug, info (default), warn or error
 	MetricsAddr  string // METRICS_ADDR, host:port of the worker's metrics; empty serves none
 	Temporal     Temporal
+	Console      Console
 	Webhook      webhook.Config
 	Actions      *agent.Registry // own actions that rules may plan; nil: there are none
 }
@@ -41,6 +43,12 @@ type Temporal struct {
 	Namespace string // TEMPORAL_NAMESPACE, default "default"
 	TaskQueue string // TEMPORAL_TASK_QUEUE, default "pipelines"
 	WebUI     string // TEMPORAL_UI, default "http://127.0.0.1:<TEMPORAL_UI_PORT>", and that 8233
+}
+
+// Console says where people reach the pages and the API.
+type Console struct {
+	Addr string // CONSOLE_ADDR, host:port on which the worker serves them; empty: it doesn't
+	URL  string // CONSOLE_URL, their address in alerts' links, default "http://<CONSOLE_ADDR>"; empty: alerts don't link to them
 }
 
 // Pipeline is one dataset's declaration: a file in PIPELINES_DIR.
@@ -126,12 +134,20 @@ func FromEnv(env func(string) string) (Config, error) {
 			TaskQueue: get("TEMPORAL_TASK_QUEUE", "pipelines"),
 			WebUI:     strings.TrimSuffix(get("TEMPORAL_UI", "http://127.0.0.1:"+get("TEMPORAL_UI_PORT", "8233")), "/"),
 		},
+		Console: Console{Addr: env("CONSOLE_ADDR")},
 		Webhook: webhook.Config{URL: env("ALERT_WEBHOOK_URL"), Secret: env("ALERT_WEBHOOK_SECRET")},
 	}
+	if c.Console.Addr != "" {
+		c.Console.URL = "http://" + c.Console.Addr
+	}
+	c.Console.URL = strings.TrimSuffix(get("CONSOLE_URL", c.Console.URL), "/")
 	c.OpsDB = get("OPS_DB", filepath.Join(c.DataDir, "ops", "ops.db"))
 	var errs []error
 	if !slices.Contains([]string{"debug", "info", "warn", "error"}, c.LogLevel) {
 		errs = append(errs, pipeline.Misconfiguredf("LOG_LEVEL", "log level %q is none of debug, info, warn, error", c.LogLevel))
+	}
+	if u, err := url.Parse(c.Console.URL); c.Console.URL != "" && (err != nil || u.Hostname() == "" || (u.Scheme != "http" && u.Scheme != "https")) {
+		errs = append(errs, pipeline.Misconfiguredf("CONSOLE_URL", "the console's address %q is no http or https URL", c.Console.URL))
 	}
 	if c.Webhook.URL != "" {
 		errs = append(errs, c.Webhook.Validate())

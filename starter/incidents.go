@@ -10,9 +10,9 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"go.temporal.io/api/serviceerror"
-	"go.temporal.io/sdk/client"
 
+	"github.com/autonomous-data-pipeline/adp/console"
+	"github.com/autonomous-data-pipeline/adp/internal/temporal"
 	"github.com/autonomous-data-pipeline/adp/ops"
 	"github.com/autonomous-data-pipeline/adp/pipeline"
 	"github.com/autonomous-data-pipeline/adp/workflows"
@@ -86,7 +86,7 @@ func readMapping(s string) (*pipeline.Mapping, error) {
 
 // answer sends an answer by update, so that a refusal is heard at once.
 func (a *app) answer(ctx context.Context, id string, answer pipeline.Answer) error {
-	cl, _, err := a.temporal(ctx)
+	cl, c, err := a.temporal(ctx)
 	if err != nil {
 		return err
 	}
@@ -98,20 +98,12 @@ func (a *app) answer(ctx context.Context, id string, answer pipeline.Answer) err
 	if err != nil {
 		return err
 	}
-	handle, err := cl.UpdateWorkflow(ctx, client.UpdateWorkflowOptions{
-		WorkflowID: workflows.EscalationID(inc.Pipeline, inc.ID), UpdateName: workflows.UpdateDecide,
-		Args: []any{answer}, WaitForStage: client.WorkflowUpdateStageCompleted,
-	})
-	var gone *serviceerror.NotFound
-	if errors.As(err, &gone) {
-		return fmt.Errorf("answer incident %s: it is %s already (%s by %s)", inc.ID, inc.Status, orDash(inc.Resolution), orDash(inc.By))
+	res, err := temporal.People{Client: cl, Namespace: c.Temporal.Namespace, TaskQueue: c.Temporal.TaskQueue}.Answer(ctx, inc, answer)
+	if errors.Is(err, console.ErrConflict) && inc.Status == ops.Resolved {
+		return fmt.Errorf("%w: %s by %s", err, inc.Resolution, inc.By)
 	}
 	if err != nil {
-		return fmt.Errorf("answer incident %s: %w", inc.ID, err)
-	}
-	var res pipeline.Resolution
-	if err := handle.Get(ctx, &res); err != nil {
-		return fmt.Errorf("answer incident %s: %w", inc.ID, err)
+		return err
 	}
 	return a.print(res, func() {
 		a.say("incident %s: %s by %s", res.Incident, res.Resolution, res.By)

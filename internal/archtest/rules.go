@@ -57,6 +57,7 @@ var TheRules = Rules{
 
 		{"console", append([]string{"config", "ops", "workflows"}, domain...), "a desk is what people ask and tell; it starts and asks workflows, and runs no activity"},
 
+		{"console/site", []string{"pipeline"}, "it composes handlers, and knows none of their rules"},
 		{"console/access", append([]string{"config", "ops", "console"}, domain...), "who asks is known before anything is asked"},
 		{"console/*test", append([]string{"config", "ops", "workflows", "console"}, domain...), reasonSuite},
 
