@@ -143,5 +143,11 @@ func (c Config) Sink(p *Pipeline) (sink.Sink, error) {
 
 func (c Config) staging(name string) string { return filepath.Join(c.DataDir, "staging", name) }
 
+// AccessLog is the decision log of what is no single pipeline's: who made and
+// revoked tokens. No pipeline's name begins like its folder.
+func (c Config) AccessLog() string {
+	return filepath.Join(c.DataDir, "ops", "_access", "decision_log.jsonl")
+}
+
 // Reports is the folder of a pipeline's run reports and decision log.
 func (c Config) Reports(name string) string { return filepath.Join(c.DataDir, "ops", name) }

@@ -58,7 +58,8 @@ var TheRules = Rules{
 		{"console", append([]string{"config", "ops", "workflows"}, domain...), "a desk is what people ask and tell; it starts and asks workflows, and runs no activity"},
 
 		{"console/site", []string{"pipeline"}, "it composes handlers, and knows none of their rules"},
-		{"console/access", append([]string{"config", "ops", "console"}, domain...), "who asks is known before anything is asked"},
+		{"console/problem", []string{"pipeline", "ops", "console"}, "it gives errors a status"},
+		{"console/access", []string{"pipeline", "ops", "console", "console/problem"}, "who asks is known before anything is asked"},
 		{"console/*test", append([]string{"config", "ops", "workflows", "console"}, domain...), reasonSuite},
 
 		{"internal/metrics", []string{"pipeline"}, "it shows numbers, whatever they are about"},
