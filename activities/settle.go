@@ -5,17 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"slices"
 
 	"go.temporal.io/sdk/activity"
 
 	"github.com/autonomous-data-pipeline/adp/batch"
+	"github.com/autonomous-data-pipeline/adp/batch/settle"
 	"github.com/autonomous-data-pipeline/adp/pipeline"
-	"github.com/autonomous-data-pipeline/adp/schemas"
 	"github.com/autonomous-data-pipeline/adp/sink"
-	"github.com/autonomous-data-pipeline/adp/sink/readback"
-	"github.com/autonomous-data-pipeline/adp/source"
 )
 
 // Settle carries out a person's answer on a batch's quarantine: release loads
@@ -192,25 +189,22 @@ func discard(st *sink.Settlement, e sink.Entry) {
 	st.Records = pipeline.Records{Read: e.Records, Quarantined: e.Records}
 }
 
-// reprocess stages the entry's raw records again, a reject file a shard, and
-// puts what comes out clean into the table, with a held batch's clean files.
+// reprocess stages the entry's raw records again, and puts what comes out clean
+// into the table, with a held batch's clean files.
 func (s *Set) reprocess(ctx context.Context, d *Dataset, st *sink.Settlement, e sink.Entry, req pipeline.SettleRequest) error {
+	staged, err := settle.Stage(ctx, settle.Job{
+		ID: req.ID, Entry: e, Answer: req.Answer, Rejects: d.Sink.Rejects, Engine: d.Engine, Rules: d.Rules, MinShare: d.Policy.Drift.MinShare,
+		Schema: st.Schema, SchemaVersion: st.SchemaVersion, Dir: d.runDir(settleDir(req.ID)),
+		Beat: func(p batch.Progress) error {
+			activity.RecordHeartbeat(ctx, p)
+			return ctx.Err()
+		},
+	})
+	if err != nil {
+		return err
+	}
 	st.Status = sink.Settled
-	st.Table = append(st.Table, e.Held...)
-	dir := d.runDir(settleDir(req.ID))
-	if len(e.Rejects) > 0 {
-		sel, err := again(ctx, d, st, e, filepath.Join(dir, "mended"), req)
-		if err != nil {
-			return err
-		}
-		st.Table = append(st.Table, sel.Table...)
-		st.Quarantine = sel.Quarantine
-	}
-	if req.Answer.Mapping != nil && len(st.Quarantine) > 0 {
-		if err := keepOriginals(ctx, d, st, e, filepath.Join(dir, "originals"), req); err != nil {
-			return err
-		}
-	}
+	st.Table, st.Quarantine = append(slices.Clone(e.Held), staged.Table...), staged.Quarantine
 	if len(st.Quarantine) > 0 {
 		st.Status = sink.Quarantined
 	}
@@ -220,106 +214,4 @@ func (s *Set) reprocess(ctx context.Context, d *Dataset, st *sink.Settlement, e 
 		return pipeline.Faultf(pipeline.Bug, "settle batch %s: %d records were outside the table, %d came out to load and %d to keep", e.BatchID, e.Records, moved, kept)
 	}
 	return nil
-}
-
-// keepOriginals replaces what a mapping didn't mend by the records as they came:
-// quarantine keeps the bytes that Kafka had, never somebody's changes to them.
-func keepOriginals(ctx context.Context, d *Dataset, st *sink.Settlement, e sink.Entry, dir string, req pipeline.SettleRequest) error {
-	type place struct {
-		partition int32
-		offset    int64
-	}
-	kept := map[place]bool{}
-	for _, f := range st.Quarantine {
-		if err := readback.Rejects(ctx, f.Path, func(r pipeline.Reject) error {
-			kept[place{r.Partition, r.Offset}] = true
-			return nil
-		}); err != nil {
-			return err
-		}
-	}
-	req.Answer.Mapping = nil
-	originals := *d
-	originals.Sink = only{d.Sink, func(r pipeline.Reject) bool { return kept[place{r.Partition, r.Offset}] }}
-	sel, err := again(ctx, &originals, st, e, dir, req)
-	if err != nil {
-		return err
-	}
-	// A record that conforms as it came, though not as it was mended, loads.
-	st.Table, st.Quarantine = append(st.Table, sel.Table...), sel.Quarantine
-	return nil
-}
-
-// only is a sink that shows some of its rejects.
-type only struct {
-	sink.Sink
-	keep func(pipeline.Reject) bool
-}
-
-func (o only) Rejects(ctx context.Context, e sink.Entry, fn func(pipeline.Reject) error) error {
-	return o.Sink.Rejects(ctx, e, func(r pipeline.Reject) error {
-		if !o.keep(r) {
-			return nil
-		}
-		return fn(r)
-	})
-}
-
-// again processes an entry's raw records and selects what may go.
-func again(ctx context.Context, d *Dataset, st *sink.Settlement, e sink.Entry, dir string, req pipeline.SettleRequest) (batch.Selection, error) {
-	results := make([]batch.Result, 0, len(e.Rejects))
-	for i := range e.Rejects {
-		res, err := reprocessFile(ctx, d, st, e, i, filepath.Join(dir, fmt.Sprintf("file-%04d", i)), req.Answer.Mapping)
-		if err != nil {
-			return batch.Selection{}, err
-		}
-		results = append(results, res)
-	}
-	return selectAgain(ctx, d, st, e, results, dir, req)
-}
-
-func reprocessFile(ctx context.Context, d *Dataset, st *sink.Settlement, e sink.Entry, i int, dir string, m *pipeline.Mapping) (batch.Result, error) {
-	one := e
-	one.Rejects = e.Rejects[i : i+1]
-	return d.Engine.Process(ctx, rejects(d, one, m), settleJob(d, st.Schema, st.SchemaVersion, e, i, dir), func(p batch.Progress) error {
-		activity.RecordHeartbeat(ctx, p)
-		return ctx.Err()
-	})
-}
-
-// rejects reads an entry's raw records, mended by the mapping if there is one.
-func rejects(d *Dataset, e sink.Entry, m *pipeline.Mapping) source.Reader {
-	reader := batch.RejectReader(func(ctx context.Context, fn func(pipeline.Reject) error) error {
-		return d.Sink.Rejects(ctx, e, fn)
-	})
-	if m == nil {
-		return reader
-	}
-	return batch.WithMapping(reader, batch.Mapping(*m))
-}
-
-func settleJob(d *Dataset, sch *schemas.Schema, version int, e sink.Entry, i int, dir string) batch.Job {
-	return batch.Job{
-		Batch: e.Batch, Shard: pipeline.Shard{Index: i, Ranges: e.Batch.Ranges},
-		Schema: sch, SchemaVersion: version, Rules: d.Rules, Dir: dir,
-	}
-}
-
-func selectAgain(ctx context.Context, d *Dataset, st *sink.Settlement, e sink.Entry, results []batch.Result, dir string, req pipeline.SettleRequest) (batch.Selection, error) {
-	job := batch.EvaluateJob{
-		Batch: e.Batch, Schema: st.Schema, SchemaVersion: st.SchemaVersion, Rules: d.Rules,
-		MinShare: d.Policy.Drift.MinShare, Results: results, Dir: dir, RunID: req.ID, At: e.At,
-	}
-	evaluation, err := batch.Evaluate(ctx, job)
-	if err != nil {
-		return batch.Selection{}, err
-	}
-	sel, err := batch.Select(ctx, batch.SelectJob{
-		EvaluateJob: job, Evaluation: evaluation, Source: rejects(d, e, req.Answer.Mapping),
-		KeepFailing: req.Answer.Resolution == pipeline.Replay,
-	})
-	if err != nil {
-		return batch.Selection{}, fmt.Errorf("select what batch %s lets go: %w", e.BatchID, err)
-	}
-	return sel, nil
 }

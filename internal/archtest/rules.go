@@ -30,6 +30,8 @@ var TheRules = Rules{
 		{"agent/logic", []string{"pipeline"}, "expressions and schemas are evaluated over the run report's words; what follows is the agent's to say"},
 		{"batch", []string{"pipeline", "schemas", "dq", "source"}, reasonDomain},
 
+		{"batch/settle", []string{"pipeline", "schemas", "source", "batch", "sink", "sink/readback"}, "it processes again what a sink kept out"},
+
 		{"source/*test", []string{"pipeline", "schemas", "source"}, reasonSuite},
 		{"sink/*test", []string{"pipeline", "schemas", "sink"}, reasonSuite},
 		{"alerting/*test", []string{"pipeline", "schemas", "alerting"}, reasonSuite},
@@ -49,13 +51,13 @@ var TheRules = Rules{
 
 		{"ops", []string{"pipeline", "schemas", "agent"}, "the operations store keeps the domain's words; who asks it is above"},
 		{"workflows", []string{"pipeline", "schemas", "dq", "agent", "alerting"}, "workflows put steps in order: they know types, never the code that does I/O"},
-		{"activities", append([]string{"ops", "sink/readback"}, domain...), "activities are shells over the domain; which driver is behind an interface is config's to say"},
+		{"activities", append([]string{"ops", "sink/readback", "batch/settle"}, domain...), "activities are shells over the domain; which driver is behind an interface is config's to say"},
 		{"config", append([]string{"activities", "*/*"}, domain...), "config composes packages' own settings and builds the drivers that activities.Catalog asks for"},
 		{"generator", []string{"pipeline", "schemas"}, "the generator makes events from a schema; who sends them is above"},
 		{"starter", append([]string{"config", "console", "generator", "ops", "workflows", "internal/*", "*/*"}, domain...), "the command line starts and asks workflows; it doesn't run activities"},
 		{"worker", append([]string{"activities", "config", "console", "ops", "workflows", "internal/*", "*/*"}, domain...), "the worker wires everything but the command line's generator"},
 
-		{"console", append([]string{"config", "ops", "workflows"}, domain...), "a desk is what people ask and tell; it starts and asks workflows, and runs no activity"},
+		{"console", append([]string{"config", "ops", "workflows", "batch/settle", "sink/readback"}, domain...), "a desk is what people ask and tell; it starts and asks workflows, and runs no activity"},
 
 		{"console/site", []string{"pipeline"}, "it composes handlers, and knows none of their rules"},
 		{"console/problem", []string{"pipeline", "ops", "console"}, "it gives errors a status"},
