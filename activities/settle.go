@@ -34,11 +34,14 @@ func (s *Set) settle(ctx context.Context, req pipeline.SettleRequest) (pipeline.
 	if err != nil || req.Incident == "" {
 		return total, err
 	}
-	joined, err := s.joined(ctx, req)
+	all, err := s.Ops.BatchesOf(ctx, req.Incident)
 	if err != nil {
 		return total, err
 	}
-	for _, id := range joined {
+	for _, id := range all {
+		if id == req.BatchID {
+			continue
+		}
 		one := req
 		one.BatchID, one.ID = id, req.ID+"-"+id
 		done, err := s.settleBatch(ctx, d, one)
@@ -48,29 +51,6 @@ func (s *Set) settle(ctx context.Context, req pipeline.SettleRequest) (pipeline.
 		total = add(total, done)
 	}
 	return total, nil
-}
-
-// joined lists the batches of the runs that joined an incident after the one
-// that opened it.
-func (s *Set) joined(ctx context.Context, req pipeline.SettleRequest) ([]string, error) {
-	inc, err := s.Ops.Incident(ctx, req.Incident)
-	if err != nil {
-		return nil, err
-	}
-	var out []string
-	for _, e := range inc.Timeline {
-		if e.RunID == "" || e.RunID == inc.RunID {
-			continue
-		}
-		run, err := s.Ops.Run(ctx, e.RunID)
-		if err != nil {
-			return nil, err
-		}
-		if run.Failure == nil && run.BatchID != "" && run.BatchID != req.BatchID {
-			out = append(out, run.BatchID)
-		}
-	}
-	return out, nil
 }
 
 func add(a, b pipeline.Settled) pipeline.Settled {
@@ -136,17 +116,9 @@ func (s *Set) addFields(ctx context.Context, d *Dataset, e sink.Entry, fields []
 	if len(fields) == 0 {
 		return nil
 	}
-	run, err := s.Ops.Run(ctx, e.RunID)
+	drift, err := s.Ops.NewFields(ctx, e.RunID, fields)
 	if err != nil {
-		return fmt.Errorf("add fields to the schema of %s: their types are in the report of run %s: %w; or add them to the schema's file, and replay without \"add\"", d.Name, e.RunID, err)
-	}
-	var drift []pipeline.Drift
-	for _, f := range fields {
-		i := slices.IndexFunc(run.Drift, func(x pipeline.Drift) bool { return x.Kind == pipeline.FieldAdded && x.Field == f })
-		if i < 0 {
-			return pipeline.Faultf(pipeline.BadData, "add field %q to the schema of %s: run %s, of batch %s, has seen no such new field", f, d.Name, e.RunID, e.BatchID)
-		}
-		drift = append(drift, run.Drift[i])
+		return fmt.Errorf("add fields to the schema of %s: %w", d.Name, err)
 	}
 	_, err = s.evolveSchema(ctx, pipeline.EvolveRequest{Run: pipeline.Run{Pipeline: d.Name, RunID: e.RunID}, Drift: drift})
 	return err

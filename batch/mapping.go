@@ -76,7 +76,7 @@ func (r mappedReader) Read(ctx context.Context, topic string, want pipeline.Rang
 	return r.Reader.Read(ctx, topic, want, func(records []source.Record) error {
 		mended := make([]source.Record, len(records))
 		for i, rec := range records {
-			rec.Value = r.mapping.apply(rec.Value)
+			rec.Value = r.mapping.Mend(rec.Value)
 			mended[i] = rec
 		}
 		return fn(mended)
@@ -89,8 +89,8 @@ type member struct {
 	value []byte
 }
 
-// apply mends one record, or returns it as it is.
-func (m Mapping) apply(raw []byte) []byte {
+// Mend mends one record, or returns it as it is.
+func (m Mapping) Mend(raw []byte) []byte {
 	members, ok := splitObject(raw)
 	if !ok {
 		return raw

@@ -169,7 +169,7 @@ func FuzzMapping(f *testing.F) {
 		Default: map[string]json.RawMessage{"c": json.RawMessage("0")},
 	}
 	f.Fuzz(func(t *testing.T, raw []byte) {
-		got := m.apply(raw)
+		got := m.Mend(raw)
 		if !json.Valid(raw) || !utf8.Valid(raw) {
 			if string(got) != string(raw) {
 				t.Fatalf("invalid %q became %q", raw, got)

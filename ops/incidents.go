@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/autonomous-data-pipeline/adp/pipeline"
@@ -136,6 +137,30 @@ func (s *Store) Incidents(ctx context.Context, q IncidentQuery) ([]Incident, err
 // first.
 func (s *Store) Unresolved(ctx context.Context, pipelineName string) ([]Incident, error) {
 	return s.Incidents(ctx, IncidentQuery{Pipeline: pipelineName, Unresolved: true, Limit: math.MaxInt32})
+}
+
+// BatchesOf lists the batches that an answer to an incident settles: that of
+// the run that opened it first, then those of the runs that joined it. A failed
+// run has none.
+func (s *Store) BatchesOf(ctx context.Context, id string) ([]string, error) {
+	inc, err := s.Incident(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	var out []string
+	if inc.BatchID != "" {
+		out = append(out, inc.BatchID)
+	}
+	for _, run := range inc.Runs()[1:] {
+		r, err := s.Run(ctx, run)
+		if err != nil {
+			return nil, err
+		}
+		if r.Failure == nil && r.BatchID != "" && !slices.Contains(out, r.BatchID) {
+			out = append(out, r.BatchID)
+		}
+	}
+	return out, nil
 }
 
 // Incident finds one by its ID or a unique beginning of it. None, or several,

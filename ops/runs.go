@@ -5,6 +5,8 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
+	"slices"
 	"time"
 
 	"github.com/autonomous-data-pipeline/adp/pipeline"
@@ -65,6 +67,24 @@ func (s *Store) Run(ctx context.Context, id string) (pipeline.RunReport, error) 
 		return pipeline.RunReport{}, noRun(id)
 	}
 	return found[0], nil
+}
+
+// NewFields are new fields of the data as a run has seen them, with the types
+// that it observed. A field that it hasn't seen is a BadData fault.
+func (s *Store) NewFields(ctx context.Context, runID string, fields []string) ([]pipeline.Drift, error) {
+	run, err := s.Run(ctx, runID)
+	if err != nil {
+		return nil, fmt.Errorf("the types of %q are in the report of run %s: %w; or add them to the schema's file, and replay without \"add\"", fields, runID, err)
+	}
+	var out []pipeline.Drift
+	for _, f := range fields {
+		i := slices.IndexFunc(run.Drift, func(x pipeline.Drift) bool { return x.Kind == pipeline.FieldAdded && x.Field == f })
+		if i < 0 {
+			return nil, pipeline.Faultf(pipeline.BadData, "add field %q: run %s, of batch %s, has seen no such new field", f, runID, run.BatchID)
+		}
+		out = append(out, run.Drift[i])
+	}
+	return out, nil
 }
 
 func noRun(id string) error {

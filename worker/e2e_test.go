@@ -55,7 +55,8 @@ type world struct {
 	catalog *config.Catalog
 	broker  *fakekafka.Broker
 	seed    uint64
-	runs    *atomic.Int64 // so far, of both pipelines
+	env     map[string]string // beside where everything is
+	runs    *atomic.Int64     // so far, of both pipelines
 }
 
 func newWorld(t *testing.T) *world { return newWorldWith(t, nil) }
@@ -63,7 +64,7 @@ func newWorld(t *testing.T) *world { return newWorldWith(t, nil) }
 // newWorldWith has these variables in its environment too.
 func newWorldWith(t *testing.T, env map[string]string) *world {
 	t.Helper()
-	w := &world{t: t, name: "customers", dir: t.TempDir(), broker: fakekafka.ForTest(t), runs: &atomic.Int64{}}
+	w := &world{t: t, name: "customers", dir: t.TempDir(), broker: fakekafka.ForTest(t), runs: &atomic.Int64{}, env: env}
 	for _, name := range []string{"customers", "orders"} {
 		require.NoError(t, w.broker.CreateTopic(name, 4))
 		w.of(name).declare("")
