@@ -332,5 +332,9 @@ func (d *Desk) record(name string, by Person, what, target string, detail any) e
 }
 
 func (d *Desk) audit(name string) *agent.AuditLog {
-	return agent.OpenAudit(filepath.Join(d.Config.Reports(name), "decision_log.jsonl"))
+	return agent.OpenAudit(d.logFile(name))
+}
+
+func (d *Desk) logFile(name string) string {
+	return filepath.Join(d.Config.Reports(name), "decision_log.jsonl")
 }

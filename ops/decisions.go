@@ -37,6 +37,13 @@ func (s *Store) Decisions(ctx context.Context, pipelineName string, n int) ([]ag
 		`SELECT decision FROM decisions WHERE ($1 = '' OR pipeline = $1) ORDER BY at_ms DESC, id LIMIT $2`, pipelineName, limit(n))
 }
 
+// DecisionsOf lists a run's decisions, oldest first: a run that remaps decides
+// again.
+func (s *Store) DecisionsOf(ctx context.Context, runID string) ([]agent.Decision, error) {
+	return query[agent.Decision](ctx, s, "list the decisions of run "+runID,
+		`SELECT decision FROM decisions WHERE run_id = $1 ORDER BY at_ms, id`, runID)
+}
+
 // Decision finds one, with the facts that it was made from. One that isn't
 // there is a BadData fault.
 func (s *Store) Decision(ctx context.Context, id string) (agent.Decision, json.RawMessage, error) {

@@ -1,0 +1,9 @@
+package pages
+
+import "net/http"
+
+func (p *Site) moreRoutes(*http.ServeMux) {}
+
+func (p *Site) incidentRoutes(*http.ServeMux) {}
+
+func (p *Site) quarantineRoutes(*http.ServeMux) {}

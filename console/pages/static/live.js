@@ -1,0 +1,1 @@
+// Follows what happens: see events.go.
