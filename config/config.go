@@ -49,6 +49,9 @@ type Temporal struct {
 type Console struct {
 	Addr string // CONSOLE_ADDR, host:port on which the worker serves them; empty: it doesn't
 	URL  string // CONSOLE_URL, their address in alerts' links, default "http://<CONSOLE_ADDR>"; empty: alerts don't link to them
+	// CONSOLE_TRUST_PROXY=true takes callers' address and scheme from
+	// X-Forwarded-For and X-Forwarded-Proto, which a proxy before it must set.
+	TrustProxy bool
 }
 
 // Pipeline is one dataset's declaration: a file in PIPELINES_DIR.
@@ -134,7 +137,7 @@ func FromEnv(env func(string) string) (Config, error) {
 			TaskQueue: get("TEMPORAL_TASK_QUEUE", "pipelines"),
 			WebUI:     strings.TrimSuffix(get("TEMPORAL_UI", "http://127.0.0.1:"+get("TEMPORAL_UI_PORT", "8233")), "/"),
 		},
-		Console: Console{Addr: env("CONSOLE_ADDR")},
+		Console: Console{Addr: env("CONSOLE_ADDR"), TrustProxy: env("CONSOLE_TRUST_PROXY") == "true"},
 		Webhook: webhook.Config{URL: env("ALERT_WEBHOOK_URL"), Secret: env("ALERT_WEBHOOK_SECRET")},
 	}
 	if c.Console.Addr != "" {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -102,6 +103,10 @@ func (a *app) startStack(ctx context.Context, bin string) (*stack, error) {
 	if err != nil {
 		return nil, err
 	}
+	if c.Console.Addr == "" {
+		c.Console.Addr = consoleAddr
+		c.Console.URL = cmp.Or(c.Console.URL, "http://"+consoleAddr)
+	}
 	s := &stack{app: a, config: c}
 	for _, name := range []string{demoPipeline, besidePipeline} {
 		p, err := c.Load(name, a.env)
@@ -158,6 +163,7 @@ func (s *stack) ports(p *config.Pipeline) (int, error) {
 		devstack.CheckPort(p.Source.Brokers[0], "KAFKA_BROKER"),
 		devstack.CheckPort(s.config.Temporal.Address, "TEMPORAL_PORT"),
 		devstack.CheckPort(hostOf(s.config.Temporal.WebUI), "TEMPORAL_UI_PORT"),
+		devstack.CheckPort(s.config.Console.Addr, "CONSOLE_ADDR"),
 	)
 }
 
@@ -198,6 +204,7 @@ func (s *stack) startTemporal(ctx context.Context, binary string) error {
 func (s *stack) startWorker(ctx context.Context, bin string) error {
 	w, err := devstack.StartProcess(devstack.Spec{
 		Name: "worker", Path: filepath.Join(bin, "worker"), Log: filepath.Join(s.config.DataDir, "logs", "worker.log"),
+		Env: []string{"CONSOLE_ADDR=" + s.config.Console.Addr, "CONSOLE_URL=" + s.config.Console.URL},
 	})
 	if err != nil {
 		return err

@@ -13,6 +13,7 @@ import (
 	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/sdk/client"
 
+	"github.com/autonomous-data-pipeline/adp/console"
 	"github.com/autonomous-data-pipeline/adp/internal/fakekafka"
 	"github.com/autonomous-data-pipeline/adp/internal/temporal"
 	"github.com/autonomous-data-pipeline/adp/ops"
@@ -83,8 +84,12 @@ func (s *stack) play(ctx context.Context, events int) (failed int, err error) {
 			return 0, err
 		}
 	}
+	watch, err := s.loginLink(ctx)
+	if err != nil {
+		return 0, err
+	}
 	a.say("playing %d scenarios of %s, a batch of %d events each, and %d of %s beside them; watch them: %s\n",
-		len(scenarios()), demoPipeline, events, len(beside()), besidePipeline, s.config.Temporal.WebUI)
+		len(scenarios()), demoPipeline, events, len(beside()), besidePipeline, watch)
 	rows, err := s.playAll(ctx, events)
 	if err != nil {
 		return 0, err
@@ -361,8 +366,14 @@ func (s *stack) sayNext(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	link, err := s.loginLink(ctx)
+	if err != nil {
+		return err
+	}
 	a.say(`
-everything is up; try, in another terminal:
+everything is up; open the console (this link logs in once; bin/starter console link makes another):
+  %s
+and try, in another terminal:
   %s                        Temporal's Web UI: runs, escalations, the schedule
   bin/starter status
   bin/starter incidents
@@ -374,6 +385,15 @@ everything is up; try, in another terminal:
   temporal workflow start --task-queue %s --type PipelineRun --workflow-id run/%s/by-hand --input '{"pipeline":"%s"}'
   temporal workflow signal --workflow-id escalation/%s/%s --name decide --input '{"resolution":"release","by":"me"}'
 Ctrl-C stops it; the data stays in %s (make reset-data clears it)`,
-		s.config.Temporal.WebUI, incident, demoPipeline, demoPipeline, s.config.Temporal.TaskQueue, demoPipeline, demoPipeline, demoPipeline, incident, s.config.DataDir)
+		link, s.config.Temporal.WebUI, incident, demoPipeline, demoPipeline, s.config.Temporal.TaskQueue, demoPipeline, demoPipeline, demoPipeline, incident, s.config.DataDir)
 	return nil
+}
+
+// loginLink logs the demo's person in, who is its admin.
+func (s *stack) loginLink(ctx context.Context) (string, error) {
+	store, err := s.app.ops(ctx)
+	if err != nil {
+		return "", err
+	}
+	return loginLink(ctx, store, s.config.Console.URL, s.app.who(), console.Admin)
 }

@@ -22,6 +22,7 @@ import (
 	"github.com/autonomous-data-pipeline/adp/internal/metrics"
 	"github.com/autonomous-data-pipeline/adp/internal/own"
 	"github.com/autonomous-data-pipeline/adp/internal/temporal"
+	"github.com/autonomous-data-pipeline/adp/internal/webserver"
 	"github.com/autonomous-data-pipeline/adp/ops"
 	"github.com/autonomous-data-pipeline/adp/workflows"
 )
@@ -75,6 +76,14 @@ func run(ctx context.Context) error {
 	defer cl.Close()
 	if err := temporal.EnsureSearchAttributes(ctx, cl, c.Temporal.Namespace); err != nil {
 		return err
+	}
+	if c.Console.Addr != "" {
+		server, err := webserver.Start(ctx, webserver.Options{Config: c, Env: os.Getenv, Ops: store, Client: cl, Log: logger, Version: version})
+		if err != nil {
+			return err
+		}
+		defer func() { _ = server.Close() }() // the process ends
+		logger.Info("console", "address", "http://"+server.Address)
 	}
 	alerts, err := channels(c, logger)
 	if err != nil {

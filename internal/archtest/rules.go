@@ -67,6 +67,7 @@ var TheRules = Rules{
 
 		{"internal/metrics", []string{"pipeline"}, "it shows numbers, whatever they are about"},
 		{"internal/temporal", []string{"pipeline", "agent", "config", "console", "ops", "workflows"}, "it connects programs to Temporal, schedules workflows, and reads what they noted"},
+		{"internal/webserver", []string{"config", "ops", "console", "console/*", "internal/temporal"}, "it wires the console, whichever program serves it"},
 		{"internal/own", []string{"pipeline", "agent"}, "it registers own actions, which know the agent's words"},
 		{"internal/fakekafka", []string{"pipeline"}, "it is a broker, which knows no pipeline"},
 		{"internal/pyenv", []string{"internal/devstack"}, "it is Python for tests, which knows no pipeline"},

@@ -1,0 +1,62 @@
+// Package webserver wires the console: pages, API and what others call, at one
+// address, whichever program serves it.
+package webserver
+
+import (
+	"context"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"go.temporal.io/sdk/client"
+
+	"github.com/autonomous-data-pipeline/adp/config"
+	"github.com/autonomous-data-pipeline/adp/console"
+	"github.com/autonomous-data-pipeline/adp/console/access"
+	"github.com/autonomous-data-pipeline/adp/console/pages"
+	"github.com/autonomous-data-pipeline/adp/console/site"
+	"github.com/autonomous-data-pipeline/adp/internal/temporal"
+	"github.com/autonomous-data-pipeline/adp/ops"
+)
+
+// Options are what the console stands on.
+type Options struct {
+	Config  config.Config
+	Env     func(string) string // of the pipelines' files
+	Ops     *ops.Store
+	Client  client.Client
+	Log     *slog.Logger
+	Version string
+}
+
+// Start listens on CONSOLE_ADDR and serves until the server is closed. An
+// address that can't be had is a Misconfigured fault.
+func Start(ctx context.Context, o Options) (*site.Server, error) {
+	l, err := site.Listen(ctx, o.Config.Console.Addr)
+	if err != nil {
+		return nil, err
+	}
+	return serve(l, o), nil
+}
+
+func serve(l net.Listener, o Options) *site.Server {
+	return site.Serve(l, Handler(Desk(o), o), o.Log)
+}
+
+// Desk is what people ask and tell.
+func Desk(o Options) *console.Desk {
+	return &console.Desk{
+		Config: o.Config, Env: o.Env, Ops: o.Ops, Now: time.Now,
+		Temporal: temporal.People{Client: o.Client, Namespace: o.Config.Temporal.Namespace, TaskQueue: o.Config.Temporal.TaskQueue},
+	}
+}
+
+// Handler serves a desk, behind the guard.
+func Handler(desk *console.Desk, o Options) http.Handler {
+	shown := pages.New(desk, pages.Options{Version: o.Version, Log: o.Log})
+	guard := access.NewGuard(desk.Ops, access.Options{Now: desk.Now, TrustProxy: o.Config.Console.TrustProxy, Login: shown.Login})
+	mux := http.NewServeMux()
+	mux.Handle("/", shown)
+	return guard.Wrap(mux)
+}
