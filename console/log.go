@@ -1,12 +1,17 @@
 package console
 
 import (
+	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"slices"
+	"time"
 
 	"github.com/autonomous-data-pipeline/adp/agent"
+	"github.com/autonomous-data-pipeline/adp/ops"
 	"github.com/autonomous-data-pipeline/adp/pipeline"
 )
 
@@ -41,4 +46,53 @@ func (d *Desk) LogAbout(name string, ids ...string) ([]agent.Entry, error) {
 		}
 	}
 	return out, nil
+}
+
+// Recorded is a decision with all that it takes to make it again: facts and
+// policy as they stood. One that no log has is ops.ErrNotFound.
+func (d *Desk) Recorded(ctx context.Context, id string) (agent.Recorded, error) {
+	decision, _, err := d.Ops.Decision(ctx, id)
+	if err != nil {
+		return agent.Recorded{}, err
+	}
+	f, err := os.Open(d.logFile(decision.Pipeline))
+	if err != nil {
+		return agent.Recorded{}, pipeline.Misconfiguredf("DATA_DIR", "read the decision log of %s: %w", decision.Pipeline, err)
+	}
+	defer func() { _ = f.Close() }() // only read
+	return agent.FindDecision(f, id)
+}
+
+// Stats are figures from a pipeline's decision log, from a time on. A log whose
+// chain is broken gives the figures so far, and an error.
+func (d *Desk) Stats(name string, since time.Time) (agent.Stats, error) {
+	if err := d.Declared(name); err != nil {
+		return agent.Stats{}, err
+	}
+	f, err := os.Open(d.logFile(name))
+	if errors.Is(err, fs.ErrNotExist) {
+		return agent.Stats{}, nil
+	}
+	if err != nil {
+		return agent.Stats{}, pipeline.Misconfiguredf("DATA_DIR", "read the decision log of %s: %w", name, err)
+	}
+	defer func() { _ = f.Close() }() // only read
+	return agent.StatsOf(f, since)
+}
+
+// QualityResults is a run's ge_results.json. A run without one is
+// ops.ErrNotFound.
+func (d *Desk) QualityResults(ctx context.Context, runID string) ([]byte, error) {
+	r, err := d.Ops.Run(ctx, runID)
+	if err != nil {
+		return nil, err
+	}
+	b, err := os.ReadFile(filepath.Join(d.Config.Reports(r.Pipeline), "runs", r.RunID, "ge_results.json"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%w: run %s has no quality results: it evaluated nothing, or retention.reports has removed them", ops.ErrNotFound, r.RunID)
+	}
+	if err != nil {
+		return nil, pipeline.Misconfiguredf("DATA_DIR", "read the quality results of run %s: %w", r.RunID, err)
+	}
+	return b, nil
 }

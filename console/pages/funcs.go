@@ -33,6 +33,7 @@ func (p *Site) funcs() template.FuncMap {
 		"short":    short,
 		"dict":     dict,
 		"reversed": reversed,
+		"counts":   sortedCounts,
 	}
 }
 

@@ -2,8 +2,6 @@ package pages
 
 import "net/http"
 
-func (p *Site) moreRoutes(*http.ServeMux) {}
-
 func (p *Site) incidentRoutes(*http.ServeMux) {}
 
 func (p *Site) quarantineRoutes(*http.ServeMux) {}

@@ -59,7 +59,12 @@ func New(desk *console.Desk, o Options) *Site {
 	p.mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		p.show(w, r, http.StatusNotFound, "error", "Not found", errorPage{http.StatusNotFound, "There is no page at this address."})
 	})
-	p.moreRoutes(p.mux)
+	p.mux.HandleFunc("GET /runs/{id}/quality", p.quality)
+	p.mux.HandleFunc("GET /schemas/{pipeline}", p.schemas)
+	p.mux.HandleFunc("GET /decisions", p.decisions)
+	p.mux.HandleFunc("GET /decisions/{id}", p.decision)
+	p.mux.HandleFunc("GET /policy/{pipeline}", p.policy)
+	p.mux.HandleFunc("POST /policy/{pipeline}/switch", p.turnSwitch)
 	p.incidentRoutes(p.mux)
 	p.quarantineRoutes(p.mux)
 	return p

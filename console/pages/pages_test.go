@@ -6,17 +6,22 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/net/html"
 
+	"github.com/autonomous-data-pipeline/adp/agent"
 	"github.com/autonomous-data-pipeline/adp/console"
 	"github.com/autonomous-data-pipeline/adp/console/access"
 	"github.com/autonomous-data-pipeline/adp/console/consoletest"
 	"github.com/autonomous-data-pipeline/adp/console/pages"
+	"github.com/autonomous-data-pipeline/adp/ops"
 	"github.com/autonomous-data-pipeline/adp/pipeline"
+	"github.com/autonomous-data-pipeline/adp/schemas"
 )
 
 // browse is a browser of one person.
@@ -24,12 +29,13 @@ type browse struct {
 	desk consoletest.Desk
 	site *pages.Site
 	as   console.Person
+	held agent.Decision // of the held run
 }
 
 func newBrowse(t *testing.T, as console.Person) browse {
 	t.Helper()
 	d := consoletest.New(t)
-	return browse{d, pages.New(d.Desk, pages.Options{Version: "test", Log: slog.New(slog.NewTextHandler(io.Discard, nil))}), as}
+	return browse{d, pages.New(d.Desk, pages.Options{Version: "test", Log: slog.New(slog.NewTextHandler(io.Discard, nil))}), as, agent.Decision{}}
 }
 
 func (b browse) ask(t *testing.T, method, path string, form url.Values) *httptest.ResponseRecorder {
@@ -126,8 +132,9 @@ func seeded(t *testing.T, as console.Person) browse {
 			}
 			r.Incident = map[bool]string{true: "inc-x", false: ""}[o == pipeline.Held]
 		})
-		b.desk.Decide(t, r)
+		b.held = b.desk.Decide(t, r)
 	}
+	b.record(t)
 	held, err := b.desk.Ops.Run(t.Context(), "run-held")
 	require.NoError(t, err)
 	b.desk.Open(t, held, "dq_failures_major", true)
@@ -135,23 +142,55 @@ func seeded(t *testing.T, as console.Person) browse {
 	return b
 }
 
+// record leaves what runs leave beside their reports: quality results, schema
+// versions, and what came of a decision.
+func (b browse) record(t *testing.T) {
+	t.Helper()
+	dir := filepath.Join(b.desk.Config.Reports("customers"), "runs", "run-held")
+	require.NoError(t, os.MkdirAll(dir, 0o755))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "ge_results.json"), []byte(`{"success":false,"statistics":{"evaluated_expectations":8,"successful_expectations":7,"unsuccessful_expectations":1,"success_percent":87.5},"results":[
+		{"success":false,"expectation_config":{"type":"expect_column_values_to_not_be_null","kwargs":{"column":"email","mostly":0.99,"note":"8 expected `+strings.ReplaceAll(hostile, `"`, `\"`)+`"},"severity":"critical"},"result":{"element_count":1000,"unexpected_count":125,"unexpected_percent":12.5}}]}`), 0o644))
+	b1, err := os.ReadFile(filepath.Join(consoletest.Root(), "schemas", "customers.avsc"))
+	require.NoError(t, err)
+	one, err := schemas.Parse(b1)
+	require.NoError(t, err)
+	two, err := one.Add([]pipeline.Drift{{Kind: pipeline.FieldAdded, Field: "loyalty_tier", Observed: "string"}})
+	require.NoError(t, err)
+	for i, s := range []*schemas.Schema{one, two} {
+		_, err := b.desk.Ops.RecordSchema(t.Context(), i, ops.SchemaVersion{Pipeline: "customers", Schema: s, Reason: hostile, At: consoletest.At, RunID: "run-held"})
+		require.NoError(t, err)
+	}
+	log := agent.OpenAudit(filepath.Join(b.desk.Config.Reports("customers"), "decision_log.jsonl"))
+	require.NoError(t, log.Executed(agent.Executed{
+		Pipeline: "customers", RunID: "run-held", Decision: b.held.ID, Checks: []agent.Check{{Action: agent.Escalate, Worked: true, Shows: hostile}}, Verified: []string{hostile},
+	}, consoletest.At))
+}
+
 func TestEveryPageIsSound(t *testing.T) {
 	b := seeded(t, consoletest.Admin)
 	for path, says := range map[string][]string{
-		"/":                          {"customers", "orders", "Needs a person", "attention"},
-		"/pipelines/customers":       {"Run now", "Pause", "Checkpoint", "Running"},
-		"/pipelines/orders":          {"No run yet", "unknown"},
-		"/runs":                      {"run-succeeded", "run-held", "superseded"},
-		"/runs?pipeline=orders":      {"No run yet"},
-		"/runs?outcome=failed":       {"run-failed"},
-		"/runs/run-succeeded":        {"process", "960", "loyalty_tier", "schema drift additive", "Nothing"},
-		"/runs/run-failed":           {"Failed in stage process"},
-		"/runs/run-held":             {"vanished", "type changed", "1,000"},
-		"/runs/run-idle":             {"Nothing out of the ordinary"},
-		"/runs?outcome=%27+OR+1%3D1": {"No run yet"},
+		"/":                              {"customers", "orders", "Needs a person", "attention"},
+		"/pipelines/customers":           {"Run now", "Pause", "Checkpoint", "Running"},
+		"/pipelines/orders":              {"No run yet", "unknown"},
+		"/runs":                          {"run-succeeded", "run-held", "superseded"},
+		"/runs?pipeline=orders":          {"No run yet"},
+		"/runs?outcome=failed":           {"run-failed"},
+		"/runs/run-succeeded":            {"process", "960", "loyalty_tier", "schema drift additive", "Nothing"},
+		"/runs/run-failed":               {"Failed in stage process"},
+		"/runs/run-held":                 {"vanished", "type changed", "1,000"},
+		"/runs/run-idle":                 {"Nothing out of the ordinary"},
+		"/runs?outcome=%27+OR+1%3D1":     {"No run yet"},
+		"/runs/run-held/quality":         {"expect column values to not be null", "email", "12.5", "8 expected"},
+		"/schemas/customers":             {"Version 1 beside version 2", "loyalty_tier", "added"},
+		"/schemas/customers?from=2&to=1": {"removed"},
+		"/schemas/orders":                {"no version yet"},
+		"/decisions":                     {"customers, the last 30 days", "dq failures major", "Remedies that worked"},
+		"/decisions?pipeline=orders":     {"Nothing was decided yet"},
+		"/decisions/DECISION":            {"Made again from what was recorded, it is the same", "dq failures major", "demands it", "failing_share"},
+		"/policy/customers":              {"It may act", "Stop it", "5.00%", "3 or more failed runs", "dq failures localized"},
 	} {
 		t.Run(path, func(t *testing.T) {
-			_, text := b.page(t, path)
+			_, text := b.page(t, strings.Replace(path, "DECISION", b.held.ID, 1))
 			if path == "/runs/run-succeeded" {
 				says = says[:len(says)-1]
 			}
@@ -166,7 +205,7 @@ func TestEveryPageIsSound(t *testing.T) {
 
 func TestWhatIsNotThereSaysSo(t *testing.T) {
 	b := seeded(t, consoletest.Viewer)
-	for _, path := range []string{"/nowhere", "/pipelines/nobody", "/pipelines/..%2F..%2Fetc", "/runs/none", "/runs/%3Cscript%3E", "/runs?before=none"} {
+	for _, path := range []string{"/nowhere", "/pipelines/nobody", "/decisions/none", "/policy/nobody", "/schemas/nobody", "/runs/run-idle/quality", "/runs/..%2F..%2F..%2Fetc/quality", "/pipelines/..%2F..%2Fetc", "/runs/none", "/runs/%3Cscript%3E", "/runs?before=none"} {
 		w := b.ask(t, http.MethodGet, path, nil)
 		require.Equal(t, http.StatusNotFound, w.Code, path)
 		sound(t, w.Body.String())
@@ -201,6 +240,19 @@ func TestAnOperatorStartsAndPauses(t *testing.T) {
 	_, text := b.page(t, "/pipelines/customers")
 	require.Contains(t, text, "schedule paused: paused by olga")
 	require.Contains(t, text, "Resume the schedule")
+}
+
+func TestAnAdminStopsTheAgent(t *testing.T) {
+	b := seeded(t, consoletest.Admin)
+	w := b.ask(t, http.MethodPost, "/policy/customers/switch", url.Values{"do": {"stop"}, "reason": {hostile}})
+	require.Equal(t, http.StatusSeeOther, w.Code)
+	_, text := b.page(t, "/policy/customers")
+	require.Contains(t, text, "So said ada")
+	require.NotContains(t, text, "<script>alert")
+	_, text = b.page(t, "/")
+	require.Contains(t, text, "The agent is stopped")
+	b.as = consoletest.Approver
+	require.Equal(t, http.StatusForbidden, b.ask(t, http.MethodPost, "/policy/customers/switch", url.Values{"do": {"start"}}).Code)
 }
 
 func TestTheThemeIsKept(t *testing.T) {
