@@ -38,11 +38,13 @@ type Site struct {
 	desk      *console.Desk
 	templates map[string]*template.Template // by page: layout and page
 	mux       *http.ServeMux
+	watcher   watcher
 }
 
 // New makes the pages. The access package's guard goes before them.
 func New(desk *console.Desk, o Options) *Site {
 	p := &Site{Options: o, desk: desk, templates: map[string]*template.Template{}, mux: http.NewServeMux()}
+	p.watcher.look = p.digest
 	p.parse()
 	static, err := fs.Sub(staticFiles, "static")
 	if err != nil {
@@ -56,6 +58,7 @@ func New(desk *console.Desk, o Options) *Site {
 	p.mux.HandleFunc("GET /runs", p.runs)
 	p.mux.HandleFunc("GET /runs/{id}", p.run)
 	p.mux.HandleFunc("POST /theme", p.setTheme)
+	p.mux.HandleFunc("GET /events", p.events)
 	p.mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		p.show(w, r, http.StatusNotFound, "error", "Not found", errorPage{http.StatusNotFound, "There is no page at this address."})
 	})
