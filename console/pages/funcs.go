@@ -74,8 +74,12 @@ func duration(d time.Duration) string {
 		return strconv.FormatInt(d.Milliseconds(), 10) + " ms"
 	case d < time.Minute:
 		return strconv.FormatFloat(d.Seconds(), 'f', 1, 64) + " s"
+	case d < 2*time.Hour:
+		return fmt.Sprintf("%d min %d s", int(d.Minutes()), int(d.Seconds())%60)
+	case d < 72*time.Hour:
+		return strings.TrimSuffix(strconv.FormatFloat(d.Hours(), 'f', 1, 64), ".0") + " h"
 	}
-	return d.Round(time.Second).String()
+	return strings.TrimSuffix(strconv.FormatFloat(d.Hours()/24, 'f', 1, 64), ".0") + " days"
 }
 
 // count is a number with its thousands apart.
@@ -110,15 +114,15 @@ func asInt(n any) (int64, bool) {
 // share is a fraction as a percentage, with as many digits as it takes to see
 // that it isn't none.
 func share(f float64) string {
+	digits := 1
 	switch {
-	case f == 0:
-		return "0%"
-	case f < 0.001:
+	case f != 0 && f < 0.001:
 		return strconv.FormatFloat(100*f, 'g', 2, 64) + "%"
 	case f < 0.1:
-		return strconv.FormatFloat(100*f, 'f', 2, 64) + "%"
+		digits = 2
 	}
-	return strconv.FormatFloat(100*f, 'f', 1, 64) + "%"
+	s := strconv.FormatFloat(100*f, 'f', digits, 64)
+	return strings.TrimSuffix(strings.TrimRight(s, "0"), ".") + "%"
 }
 
 func byteCount(n int64) string {

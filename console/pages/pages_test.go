@@ -187,7 +187,7 @@ func TestEveryPageIsSound(t *testing.T) {
 		"/decisions":                     {"customers, the last 30 days", "dq failures major", "Remedies that worked"},
 		"/decisions?pipeline=orders":     {"Nothing was decided yet"},
 		"/decisions/DECISION":            {"Made again from what was recorded, it is the same", "dq failures major", "demands it", "failing_share"},
-		"/policy/customers":              {"It may act", "Stop it", "5.00%", "3 or more failed runs", "dq failures localized"},
+		"/policy/customers":              {"It may act", "Stop it", "from 5%", "3 or more failed runs", "dq failures localized"},
 	} {
 		t.Run(path, func(t *testing.T) {
 			_, text := b.page(t, strings.Replace(path, "DECISION", b.held.ID, 1))

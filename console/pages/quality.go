@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"strconv"
+	"strings"
 
 	"github.com/autonomous-data-pipeline/adp/dq"
 	"github.com/autonomous-data-pipeline/adp/pipeline"
@@ -61,8 +63,8 @@ func (p *Site) quality(w http.ResponseWriter, r *http.Request) {
 func expectationOf(x dq.Result) expectation {
 	e := expectation{
 		Success: x.Success, Severity: string(x.Expectation.Severity), Type: x.Expectation.Type, Column: text(x.Expectation.Kwargs.Get("column")),
-		Elements: text(x.Result.Get("element_count")), Unexpected: text(x.Result.Get("unexpected_count")),
-		Percent: text(x.Result.Get("unexpected_percent")), Observed: text(x.Result.Get("observed_value")), Exception: text(x.Exception.Get("exception_message")),
+		Elements: number(x.Result.Get("element_count")), Unexpected: number(x.Result.Get("unexpected_count")),
+		Percent: number(x.Result.Get("unexpected_percent")), Observed: text(x.Result.Get("observed_value")), Exception: text(x.Exception.Get("exception_message")),
 	}
 	for _, f := range x.Expectation.Kwargs {
 		if f.Key != "column" && f.Key != "batch_id" && f.Value != nil {
@@ -70,6 +72,21 @@ func expectationOf(x dq.Result) expectation {
 		}
 	}
 	return e
+}
+
+// number is a number of a document as people read it.
+func number(v any) string {
+	n, ok := v.(json.Number)
+	if !ok {
+		return text(v)
+	}
+	if i, err := n.Int64(); err == nil {
+		return count(i)
+	}
+	if f, err := n.Float64(); err == nil {
+		return strings.TrimSuffix(strings.TrimRight(strconv.FormatFloat(f, 'f', 2, 64), "0"), ".")
+	}
+	return n.String()
 }
 
 // maxText bounds one value of a document.
