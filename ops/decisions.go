@@ -33,8 +33,24 @@ func (s *Store) SaveDecision(ctx context.Context, d agent.Decision, facts []byte
 // Decisions lists decisions, newest first. An empty pipeline matches any, a
 // limit of 0 is 100.
 func (s *Store) Decisions(ctx context.Context, pipelineName string, n int) ([]agent.Decision, error) {
+	return s.OlderDecisions(ctx, pipelineName, "", n)
+}
+
+// OlderDecisions lists those that are older than one, by its ID: the next page.
+// An empty ID is the first page.
+func (s *Store) OlderDecisions(ctx context.Context, pipelineName, before string, n int) ([]agent.Decision, error) {
+	var from int64
+	if before != "" {
+		d, _, err := s.Decision(ctx, before)
+		if err != nil {
+			return nil, err
+		}
+		from = millis(d.At)
+	}
 	return query[agent.Decision](ctx, s, "list decisions",
-		`SELECT decision FROM decisions WHERE ($1 = '' OR pipeline = $1) ORDER BY at_ms DESC, id LIMIT $2`, pipelineName, limit(n))
+		`SELECT decision FROM decisions WHERE ($1 = '' OR pipeline = $1) AND ($2 = '' OR at_ms < $3 OR (at_ms = $3 AND id > $2))
+		 ORDER BY at_ms DESC, id LIMIT $4`,
+		pipelineName, before, from, limit(n))
 }
 
 // DecisionsOf lists a run's decisions, oldest first: a run that remaps decides

@@ -14,8 +14,9 @@ import (
 type IncidentQuery struct {
 	Pipeline   string
 	Status     IncidentStatus
-	Unresolved bool // only those that nobody has resolved
-	Limit      int  // 0 is 100
+	Unresolved bool   // only those that nobody has resolved
+	Before     string // only incidents older than this one, by its ID: the next page
+	Limit      int    // 0 is 100
 }
 
 // OpenIncident opens an incident, or adds the run to the open one of the same
@@ -127,10 +128,19 @@ func (s *Store) Incidents(ctx context.Context, q IncidentQuery) ([]Incident, err
 	if q.Unresolved {
 		unresolved = 1
 	}
+	var from int64
+	if q.Before != "" {
+		before, err := s.Incident(ctx, q.Before)
+		if err != nil {
+			return nil, err
+		}
+		q.Before, from = before.ID, millis(before.OpenedAt)
+	}
 	return query[Incident](ctx, s, "list incidents",
 		`SELECT incident FROM incidents WHERE ($1 = '' OR pipeline = $1) AND ($2 = '' OR status = $2)
-		 AND ($3 = 0 OR status <> 'resolved') ORDER BY opened_ms DESC, id LIMIT $4`,
-		q.Pipeline, string(q.Status), unresolved, limit(q.Limit))
+		 AND ($3 = 0 OR status <> 'resolved') AND ($4 = '' OR opened_ms < $5 OR (opened_ms = $5 AND id > $4))
+		 ORDER BY opened_ms DESC, id LIMIT $6`,
+		q.Pipeline, string(q.Status), unresolved, q.Before, from, limit(q.Limit))
 }
 
 // Unresolved lists all of a pipeline's incidents that aren't resolved, newest
