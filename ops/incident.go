@@ -67,6 +67,19 @@ func (i Incident) Runs() []string {
 	return runs
 }
 
+// Conditions are the conditions that the cause names, without what data's own
+// names add to it.
+func (i Incident) Conditions() []string {
+	var out []string
+	for _, part := range strings.Split(strings.TrimPrefix(i.Cause, i.Pipeline+"/"), "+") {
+		name, _, _ := strings.Cut(part, "/")
+		if name != "" && !slices.Contains(out, name) {
+			out = append(out, name)
+		}
+	}
+	return out
+}
+
 // maxTimeline bounds what a cause that repeats for weeks adds up to. Count
 // goes on.
 const maxTimeline = 200

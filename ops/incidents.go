@@ -3,8 +3,10 @@ package ops
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"math"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/autonomous-data-pipeline/adp/pipeline"
@@ -15,6 +17,8 @@ type IncidentQuery struct {
 	Pipeline   string
 	Status     IncidentStatus
 	Unresolved bool   // only those that nobody has resolved
+	Severity   string // info, warning or critical
+	Cause      string // a condition that the cause names
 	Before     string // only incidents older than this one, by its ID: the next page
 	Limit      int    // 0 is 100
 }
@@ -122,25 +126,46 @@ func (s *Store) change(ctx context.Context, what, id string, fn func(*Incident) 
 	})
 }
 
-// Incidents lists incidents, newest first.
+// Incidents lists incidents, newest first. One to begin after that isn't there
+// is ErrNotFound.
 func (s *Store) Incidents(ctx context.Context, q IncidentQuery) ([]Incident, error) {
-	unresolved := 0
+	unresolved, severity, cause := 0, "", ""
 	if q.Unresolved {
 		unresolved = 1
 	}
+	if q.Severity != "" {
+		// Inside a string of the document each quote has a backslash before it, so
+		// this is its field and nothing that data says.
+		severity = `%,"severity":"` + literally(q.Severity) + `",%`
+	}
+	if q.Cause != "" {
+		cause = "%+" + literally(q.Cause) + "/%"
+	}
 	var from int64
 	if q.Before != "" {
-		before, err := s.Incident(ctx, q.Before)
-		if err != nil {
-			return nil, err
+		err := s.db.QueryRowContext(ctx, `SELECT opened_ms FROM incidents WHERE id = $1`, q.Before).Scan(&from)
+		if errors.Is(err, sql.ErrNoRows) {
+			return nil, noIncident(q.Before)
 		}
-		q.Before, from = before.ID, millis(before.OpenedAt)
+		if err != nil {
+			return nil, s.fault("list incidents", err)
+		}
 	}
+	// A cause is pipeline/condition[/detail]+condition[/detail]…: with a plus
+	// before it and a slash for each plus behind it, every condition stands
+	// between the two.
 	return query[Incident](ctx, s, "list incidents",
 		`SELECT incident FROM incidents WHERE ($1 = '' OR pipeline = $1) AND ($2 = '' OR status = $2)
-		 AND ($3 = 0 OR status <> 'resolved') AND ($4 = '' OR opened_ms < $5 OR (opened_ms = $5 AND id > $4))
-		 ORDER BY opened_ms DESC, id LIMIT $6`,
-		q.Pipeline, string(q.Status), unresolved, q.Before, from, limit(q.Limit))
+		 AND ($3 = 0 OR status <> 'resolved') AND ($4 = '' OR incident LIKE $4 ESCAPE '!')
+		 AND ($5 = '' OR replace('+' || substr(cause, length(pipeline) + 2), '+', '/+') || '/' LIKE $5 ESCAPE '!')
+		 AND ($6 = '' OR opened_ms < $7 OR (opened_ms = $7 AND id > $6))
+		 ORDER BY opened_ms DESC, id LIMIT $8`,
+		q.Pipeline, string(q.Status), unresolved, severity, cause, q.Before, from, limit(q.Limit))
+}
+
+// literally is a text of which LIKE takes each character as it is.
+func literally(s string) string {
+	return strings.NewReplacer("!", "!!", "%", "!%", "_", "!_").Replace(s)
 }
 
 // Unresolved lists all of a pipeline's incidents that aren't resolved, newest

@@ -120,7 +120,7 @@ func (a *app) incidentsCommand() *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.listIncidents(cmd.Context(), name, all) }}
 	cmd.Flags().StringVarP(&name, "pipeline", "p", "", "of this pipeline only")
 	cmd.Flags().BoolVar(&all, "all", false, "resolved ones too")
-	cmd.AddCommand(&cobra.Command{
+	cmd.AddCommand(a.trendsCommand(), &cobra.Command{
 		Use: "show <incident>", Short: "Show one incident with its timeline", Args: cobra.ExactArgs(1), ValidArgsFunction: a.completeIncidents,
 		RunE: func(cmd *cobra.Command, args []string) error { return a.showIncident(cmd.Context(), args[0]) },
 	})

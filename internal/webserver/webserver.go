@@ -14,6 +14,7 @@ import (
 	"github.com/autonomous-data-pipeline/adp/config"
 	"github.com/autonomous-data-pipeline/adp/console"
 	"github.com/autonomous-data-pipeline/adp/console/access"
+	"github.com/autonomous-data-pipeline/adp/console/api"
 	"github.com/autonomous-data-pipeline/adp/console/pages"
 	"github.com/autonomous-data-pipeline/adp/console/site"
 	"github.com/autonomous-data-pipeline/adp/internal/temporal"
@@ -57,6 +58,7 @@ func Handler(desk *console.Desk, o Options) http.Handler {
 	shown := pages.New(desk, pages.Options{Version: o.Version, Log: o.Log})
 	guard := access.NewGuard(desk.Ops, access.Options{Now: desk.Now, TrustProxy: o.Config.Console.TrustProxy, Login: shown.Login})
 	mux := http.NewServeMux()
+	mux.Handle("/api/", api.New(desk, o.Log))
 	mux.Handle("/", shown)
 	return guard.Wrap(mux)
 }
