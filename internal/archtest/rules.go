@@ -9,7 +9,7 @@ var domain = []string{"pipeline", "schemas", "source", "batch", "dq", "agent", "
 var drivers = []string{"agent/ollama", "agent/openai", "source/kafka", "source/files", "source/postgres", "sink/iceberg", "sink/parquet", "sink/snowflake", "alerting/log", "alerting/webhook"}
 
 // testHelpers are packages for tests alone.
-var testHelpers = []string{"*/*test", "internal/archtest", "internal/realkafka", "internal/realpostgres", "internal/realiceberg", "internal/realllm", "internal/fakes3", "internal/fakesnow", "internal/pyenv"}
+var testHelpers = []string{"*/*test", "internal/archtest", "internal/realkafka", "internal/realpostgres", "internal/realiceberg", "internal/realllm", "internal/fakes3", "internal/fakesnow", "internal/pyenv", "internal/browser"}
 
 const (
 	reasonDomain = "data reads downward; a domain package knows its own words and those below"
@@ -68,6 +68,7 @@ var TheRules = Rules{
 
 		{"internal/metrics", []string{"pipeline"}, "it shows numbers, whatever they are about"},
 		{"internal/temporal", []string{"pipeline", "agent", "config", "console", "ops", "workflows"}, "it connects programs to Temporal, schedules workflows, and reads what they noted"},
+		{"internal/browser", nil, "it is a browser for tests, which knows no page"},
 		{"internal/webserver", []string{"config", "ops", "console", "console/*", "internal/temporal"}, "it wires the console, whichever program serves it"},
 		{"internal/own", []string{"pipeline", "agent"}, "it registers own actions, which know the agent's words"},
 		{"internal/fakekafka", []string{"pipeline"}, "it is a broker, which knows no pipeline"},
