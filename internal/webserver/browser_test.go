@@ -53,7 +53,7 @@ func serve(t *testing.T) (consoletest.Desk, string, *browser.Browser) {
 func TestALivePageFollowsWhatHappens(t *testing.T) {
 	d, _, b := serve(t)
 	var before int
-	b.Eval("document.querySelectorAll('.pipe .strip a').length", &before)
+	b.Eval("document.querySelectorAll('.pipe .strip i').length", &before)
 	require.Equal(t, 4, before)
 	d.Ran(t, "run-new", 9, pipeline.Remediated, func(r *pipeline.RunReport) { r.Pipeline = "orders" })
 	b.Wait("run-new")
