@@ -64,15 +64,14 @@ func (w *watcher) leave(c chan struct{}) {
 func (w *watcher) watch(ctx context.Context) {
 	tick := time.NewTicker(pollEvery)
 	defer tick.Stop()
-	last, err := w.look(ctx)
+	last, _ := w.look(ctx) // if it can't be said, the next look is a change
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
 		}
-		var now string
-		if now, err = w.look(ctx); err == nil && now != last {
+		if now, err := w.look(ctx); err == nil && now != last {
 			last = now
 			w.tell()
 		}

@@ -21,7 +21,7 @@ func listen(ctx context.Context, t *testing.T, server *httptest.Server) <-chan s
 	t.Helper()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, server.URL+"/events", nil)
 	require.NoError(t, err)
-	res, err := server.Client().Do(req)
+	res, err := server.Client().Do(req) //nolint:bodyclose // closed by the reader below
 	require.NoError(t, err)
 	require.Equal(t, http.StatusOK, res.StatusCode)
 	require.Equal(t, "text/event-stream", res.Header.Get("Content-Type"))
@@ -68,8 +68,14 @@ func TestALivePageHearsOfWhatHappens(t *testing.T) {
 	next(t, one, "event: changed")
 	next(t, two, "event: changed")
 	cancel()
-	for range one { //nolint:revive // until it has ended
-	}
+	require.Eventually(t, func() bool {
+		select {
+		case _, open := <-one:
+			return !open
+		default:
+			return false
+		}
+	}, time.Minute, time.Millisecond, "a connection ends with its browser")
 	again := listen(t.Context(), t, server)
 	next(t, again, ": hello")
 	b.desk.Ran(t, "r2", 1, pipeline.Failed, nil)

@@ -1,0 +1,320 @@
+package alerting
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+)
+
+// The bounds of what a book remembers, whatever comes.
+const (
+	maxSeen    = 1000 // IDs of alerts
+	maxMatters = 1000 // of each channel; those that were told longest ago are forgotten
+	maxWaiting = 500  // alerts of each channel; then the older half becomes one summary
+	maxNamed   = 10   // titles that a summary names
+)
+
+// Book is what one pipeline's channels have been told, and what they are still
+// to be told. It holds no clock and does no I/O: a workflow keeps it, and as
+// JSON it goes on with the workflow's next run. The zero value is an empty one.
+//
+// What it promises: one message an incident and event, however many runs join;
+// never more messages than the throttle allows; what is resolved before anybody
+// was told of it is told to nobody; a resolve follows only what was told.
+type Book struct {
+	Channels map[string]*Channel `json:"channels,omitempty"`
+	Seen     []string            `json:"seen,omitempty"` // IDs of alerts, oldest first
+}
+
+// Channel is one channel's part of a book.
+type Channel struct {
+	Waiting []Waiting          `json:"waiting,omitempty"` // in the order in which they came
+	Matters map[string]*Matter `json:"matters,omitempty"` // by group
+	Sent    []time.Time        `json:"sent,omitempty"`    // messages of the throttle's period, oldest first
+}
+
+// Waiting is an alert that is to be told.
+type Waiting struct {
+	Alert Alert     `json:"alert"`
+	Due   time.Time `json:"due"`
+}
+
+// Matter is what a channel has been told of one group.
+type Matter struct {
+	At       time.Time `json:"at"`                 // when it was last told
+	Incident bool      `json:"incident,omitempty"` // it is open until it is resolved; a notice is over after Repeat
+	Summed   bool      `json:"summed,omitempty"`   // in a summary alone: no more is said of it
+}
+
+// Message is an alert on its way to one channel.
+type Message struct {
+	Channel string `json:"channel"`
+	Alert   Alert  `json:"alert"`
+}
+
+// Take notes an alert. One that was taken before, by its ID, changes nothing.
+func (b *Book) Take(s Settings, all []string, a Alert, now time.Time) {
+	if slices.Contains(b.Seen, a.ID) {
+		return
+	}
+	if b.Seen = append(b.Seen, a.ID); len(b.Seen) > maxSeen {
+		b.Seen = slices.Delete(b.Seen, 0, len(b.Seen)-maxSeen)
+	}
+	a.Group = cmp.Or(a.Group, a.ID)
+	routed := s.channelsFor(a, all, now)
+	for _, name := range all {
+		c := b.channel(name)
+		// Who was told of an incident hears how it ends, whatever the routes say
+		// of this event.
+		if m := c.Matters[a.Group]; slices.Contains(routed, name) || (a.Event == EventResolved && m != nil && m.Incident) {
+			c.take(s, a, now)
+		} else if a.Event == EventResolved {
+			c.drop(a.Group)
+		}
+	}
+}
+
+func (b *Book) channel(name string) *Channel {
+	if b.Channels == nil {
+		b.Channels = map[string]*Channel{}
+	}
+	if b.Channels[name] == nil {
+		b.Channels[name] = &Channel{Matters: map[string]*Matter{}}
+	}
+	if b.Channels[name].Matters == nil {
+		b.Channels[name].Matters = map[string]*Matter{} // it was empty as JSON
+	}
+	return b.Channels[name]
+}
+
+func (c *Channel) take(s Settings, a Alert, now time.Time) {
+	told := c.Matters[a.Group]
+	if told != nil && told.Summed {
+		if a.Event == EventResolved {
+			delete(c.Matters, a.Group)
+		}
+		return
+	}
+	at := slices.IndexFunc(c.Waiting, func(w Waiting) bool { return w.Alert.Group == a.Group })
+	switch {
+	case a.Event == EventResolved && told == nil:
+		c.drop(a.Group) // nobody has been told, so nobody is
+	case a.Event == EventAcknowledged && told == nil:
+	case at >= 0:
+		c.Waiting[at] = c.Waiting[at].with(a, s.due(a, now))
+	case told != nil && !told.Incident:
+		c.Waiting = append(c.Waiting, Waiting{a, later(told.At.Add(s.Repeat), s.due(a, now))})
+	default:
+		c.Waiting = append(c.Waiting, Waiting{a, s.due(a, now)})
+	}
+	if len(c.Waiting) > maxWaiting {
+		half := c.Waiting[:maxWaiting/2]
+		c.Waiting = append([]Waiting{{c.sum(half, a.Pipeline, now), half[0].Due}}, c.Waiting[maxWaiting/2:]...)
+	}
+}
+
+// with merges a later alert of the same group into one that waits.
+func (w Waiting) with(a Alert, due time.Time) Waiting {
+	first := w.Alert
+	a.Count = max(1, first.Count) + max(1, a.Count)
+	switch {
+	case a.Event == EventResolved: // nothing else is to be said of it
+		a.Count = 0
+		return Waiting{a, due}
+	case first.Event == EventOpened: // that it is new is the news, with the newest facts
+		a.Event, a.ID, a.Title = EventOpened, first.ID, first.Title
+		a.Count = 0
+	}
+	if weight(a.Severity) > weight(first.Severity) && due.Before(w.Due) {
+		return Waiting{a, due} // it has become urgent
+	}
+	if weight(first.Severity) > weight(a.Severity) {
+		a.Severity = first.Severity
+	}
+	return Waiting{a, w.Due}
+}
+
+func (c *Channel) drop(group string) {
+	c.Waiting = slices.DeleteFunc(c.Waiting, func(w Waiting) bool { return w.Alert.Group == group })
+	delete(c.Matters, group)
+}
+
+// due is when an alert may be told: now, or when the quiet hours are over.
+func (s Settings) due(a Alert, now time.Time) time.Time {
+	if weight(a.Severity) >= weight(cmp.Or(s.Quiet.Below, "critical")) {
+		return now
+	}
+	return s.Quiet.over(now)
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+// Due gives the messages that are to be sent now, and notes them as sent: whose
+// delivery fails is tried again by the caller, and not here.
+func (b *Book) Due(s Settings, pipelineName string, now time.Time) []Message {
+	var out []Message
+	for _, name := range slices.Sorted(maps.Keys(b.Channels)) {
+		for _, a := range b.Channels[name].due(s, pipelineName, now) {
+			out = append(out, Message{Channel: name, Alert: a})
+		}
+	}
+	return out
+}
+
+func (c *Channel) due(s Settings, pipelineName string, now time.Time) []Alert {
+	c.Sent = slices.DeleteFunc(c.Sent, func(t time.Time) bool { return !t.After(now.Add(-s.Throttle.Per)) })
+	c.forget(s, now)
+	var ready, rest []Waiting
+	for _, w := range c.Waiting {
+		if w.Due.After(now) {
+			rest = append(rest, w)
+		} else {
+			ready = append(ready, w)
+		}
+	}
+	left := len(ready)
+	if s.Throttle.Messages > 0 {
+		left = s.Throttle.Messages - len(c.Sent)
+	}
+	if left <= 0 && len(ready) > 0 {
+		return nil // everything waits until there is room
+	}
+	c.Waiting = rest
+	var out []Alert
+	for i, w := range ready {
+		if s.Throttle.Messages > 0 && left == 1 && i < len(ready)-1 {
+			out = append(out, c.sum(ready[i:], pipelineName, now))
+			c.Sent = append(c.Sent, now)
+			return out
+		}
+		c.tell(w.Alert, now)
+		out = append(out, w.Alert)
+		c.Sent = append(c.Sent, now)
+		left--
+	}
+	return out
+}
+
+// tell notes what the channel knows then.
+func (c *Channel) tell(a Alert, now time.Time) {
+	if a.Event == EventResolved {
+		delete(c.Matters, a.Group)
+		return
+	}
+	c.Matters[a.Group] = &Matter{At: now, Incident: a.Incident != ""}
+}
+
+// sum makes one message of many.
+func (c *Channel) sum(many []Waiting, pipelineName string, now time.Time) Alert {
+	out := Alert{
+		ID: fmt.Sprintf("%s/summary/%d", pipelineName, now.UnixMilli()), Group: pipelineName + "/summary", Event: EventNotice,
+		Pipeline: pipelineName, Severity: "info", At: now, Links: map[string]string{},
+	}
+	var titles []string
+	for _, w := range many {
+		a := w.Alert
+		out.Count += max(1, a.Count)
+		if weight(a.Severity) > weight(out.Severity) {
+			out.Severity = a.Severity
+		}
+		if link := a.Links["overview"]; link != "" {
+			out.Links["console"] = link
+		}
+		if len(titles) < maxNamed {
+			titles = append(titles, "- "+a.Title)
+		}
+		if a.Event == EventResolved {
+			delete(c.Matters, a.Group)
+		} else {
+			c.Matters[a.Group] = &Matter{At: now, Incident: a.Incident != "", Summed: true}
+		}
+	}
+	if more := len(many) - len(titles); more > 0 {
+		titles = append(titles, fmt.Sprintf("- and %d more", more))
+	}
+	out.Title = fmt.Sprintf("%s: %d more alerts", pipelineName, len(many))
+	out.Text = "There are more alerts than this channel takes, so these are told together:\n" + strings.Join(titles, "\n")
+	return out
+}
+
+// forget drops notices that are over, and keeps the rest within bounds.
+func (c *Channel) forget(s Settings, now time.Time) {
+	maps.DeleteFunc(c.Matters, func(_ string, m *Matter) bool { return !m.Incident && !m.At.Add(s.Repeat).After(now) })
+	if len(c.Matters) <= maxMatters {
+		return
+	}
+	groups := slices.SortedFunc(maps.Keys(c.Matters), func(x, y string) int {
+		return cmp.Or(c.Matters[x].At.Compare(c.Matters[y].At), cmp.Compare(x, y))
+	})
+	for _, g := range groups[:len(groups)-maxMatters] {
+		delete(c.Matters, g)
+	}
+}
+
+// Next is when there is something to send; ok is false if nothing waits.
+func (b *Book) Next(s Settings) (at time.Time, ok bool) {
+	for _, c := range b.Channels {
+		for _, w := range c.Waiting {
+			due := w.Due
+			if s.Throttle.Messages > 0 && len(c.Sent) >= s.Throttle.Messages {
+				due = later(due, c.Sent[len(c.Sent)-s.Throttle.Messages].Add(s.Throttle.Per))
+			}
+			if !ok || due.Before(at) {
+				at, ok = due, true
+			}
+		}
+	}
+	return at, ok
+}
+
+// Open reports whether the book must be kept: something waits, or an incident
+// that was told isn't resolved.
+func (b *Book) Open() bool {
+	for _, c := range b.Channels {
+		if len(c.Waiting) > 0 {
+			return true
+		}
+		for _, m := range c.Matters {
+			if m.Incident && !m.Summed {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// over is the time itself, or the end of the quiet hours that it lies in.
+func (q Quiet) over(now time.Time) time.Time {
+	from, err := clock(q.From)
+	to, terr := clock(q.To)
+	zone, zerr := time.LoadLocation(q.TimeZone)
+	if err != nil || terr != nil || zerr != nil {
+		return now // there are none, or Validate has refused them
+	}
+	here := now.In(zone)
+	// By the clock on the wall: some days are longer than others.
+	at := func(days int, clock time.Duration) time.Time {
+		return time.Date(here.Year(), here.Month(), here.Day()+days, 0, int(clock.Minutes()), 0, 0, zone)
+	}
+	for _, began := range []int{0, -1} { // hours that began today, or yesterday
+		if len(q.Days) > 0 && !slices.Contains(q.Days, weekdays[at(began, 0).Weekday()]) {
+			continue
+		}
+		begin, end := at(began, from), at(began, to)
+		if to <= from {
+			end = at(began+1, to)
+		}
+		if !here.Before(begin) && here.Before(end) {
+			return end.UTC()
+		}
+	}
+	return now
+}
