@@ -73,16 +73,25 @@ type Scheduler interface {
 	SetPaused(ctx context.Context, pipelineName string, paused bool, note string) error
 }
 
+// Mailbox hands an alert to its pipeline's conversation with people.
+type Mailbox interface {
+	Post(ctx context.Context, a alerting.Alert) error
+}
+
 // Set is what a worker registers.
 type Set struct {
 	Catalog   Catalog
 	Ops       *ops.Store
-	Alerts    alerting.Notifier
+	Mailbox   Mailbox
+	Channels  []alerting.Notifier
+	Alerting  func() (alerting.Settings, error) // as they stand now
 	Scheduler Scheduler
 
 	Own        *agent.Registry // own actions; nil: there are none
 	Executions Executions
 	WebUI      string // address of Temporal's Web UI, for links in messages; may be empty
+	Console    string // address of the console, for links in messages; may be empty
+	Runbooks   string // address below which each condition has its runbook; may be empty
 	Namespace  string
 	Now        func() time.Time
 	Log        *slog.Logger

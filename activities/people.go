@@ -2,12 +2,9 @@ package activities
 
 import (
 	"context"
-	"fmt"
-	"net/url"
 	"strings"
 
 	"github.com/autonomous-data-pipeline/adp/agent"
-	"github.com/autonomous-data-pipeline/adp/alerting"
 	"github.com/autonomous-data-pipeline/adp/ops"
 	"github.com/autonomous-data-pipeline/adp/pipeline"
 )
@@ -93,19 +90,6 @@ func (s *Set) updateIncident(ctx context.Context, u pipeline.IncidentUpdate) (ag
 		return agent.Head{}, err
 	}
 	return d.auditHead(ctx), nil
-}
-
-// Notify sends one message to every channel. Its ID lets receivers drop a
-// repeat.
-func (s *Set) Notify(ctx context.Context, n pipeline.Notice) error {
-	a := alerting.Alert{
-		ID: n.ID, Pipeline: n.Pipeline, RunID: n.RunID, Incident: n.Incident, Severity: n.Severity,
-		Title: n.Title, Text: n.Text, At: s.Now(), Links: map[string]string{},
-	}
-	if s.WebUI != "" {
-		a.Links["workflow"] = fmt.Sprintf("%s/namespaces/%s/workflows/%s", s.WebUI, s.Namespace, url.PathEscape(n.Workflow))
-	}
-	return toTemporal(s.Alerts.Notify(ctx, a))
 }
 
 // Schedule pauses or resumes a pipeline's schedule.

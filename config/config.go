@@ -34,6 +34,7 @@ type Config struct {
 	Temporal     Temporal
 	Console      Console
 	Webhook      webhook.Config
+	AlertingFile string          // ALERTING_FILE, who is told what, default "alerting.yml", which may be missing
 	Actions      *agent.Registry // own actions that rules may plan; nil: there are none
 }
 
@@ -53,6 +54,9 @@ type Console struct {
 	// X-Forwarded-For and X-Forwarded-Proto, which a proxy before it must set.
 	TrustProxy bool
 }
+
+// defaultAlertingFile may be missing.
+const defaultAlertingFile = "alerting.yml"
 
 // Pipeline is one dataset's declaration: a file in PIPELINES_DIR.
 type Pipeline struct {
@@ -131,6 +135,7 @@ func FromEnv(env func(string) string) (Config, error) {
 		PipelinesDir: get("PIPELINES_DIR", "pipelines"),
 		LogLevel:     get("LOG_LEVEL", "info"),
 		MetricsAddr:  env("METRICS_ADDR"),
+		AlertingFile: get("ALERTING_FILE", defaultAlertingFile),
 		Temporal: Temporal{
 			Address:   get("TEMPORAL_ADDRESS", "127.0.0.1:"+get("TEMPORAL_PORT", "7233")),
 			Namespace: get("TEMPORAL_NAMESPACE", "default"),

@@ -43,6 +43,9 @@ func (s *Store) Prune(ctx context.Context, pipelineName string, before time.Time
 	if err != nil {
 		return p, err
 	}
+	if err := s.pruneDeliveries(ctx, pipelineName, before); err != nil {
+		return p, err
+	}
 	if err := s.pruneActs(ctx, pipelineName, before); err != nil {
 		return p, err
 	}

@@ -150,6 +150,13 @@ type Notice struct {
 	Severity string `json:"severity"`
 	Title    string `json:"title"`
 	Text     string `json:"text"`
+	// Event is opened, reminder, acknowledged or resolved, of an incident; empty
+	// is a notice.
+	Event string `json:"event,omitempty"`
+	// By is who acknowledged or resolved it, and how.
+	By         string `json:"by,omitempty"`
+	Resolution string `json:"resolution,omitempty"`
+	Comment    string `json:"comment,omitempty"`
 }
 
 // ScheduleRequest asks to pause or resume a pipeline's schedule.

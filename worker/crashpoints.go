@@ -42,7 +42,7 @@ func strikable(o *sdkworker.Options, set *activities.Set) {
 	o.Interceptors = append(o.Interceptors, &struckWorker{points: p, limit: limit})
 	o.StickyScheduleToStartTimeout = time.Second
 	set.Catalog = struckCatalog{set.Catalog, p}
-	set.Alerts = struckAlerts{set.Alerts, p}
+	set.Mailbox = struckMailbox{set.Mailbox, p}
 }
 
 // around names the points before and after a call.
@@ -206,11 +206,11 @@ func (s struckTable) Maintain(ctx context.Context, o sink.MaintainOptions) (sink
 	return around(s.points, "Sink.Maintain", func() (sink.MaintainReport, error) { return s.maintainer.Maintain(ctx, o) })
 }
 
-type struckAlerts struct {
-	alerting.Notifier
+type struckMailbox struct {
+	activities.Mailbox
 	points *crashpoint.Points
 }
 
-func (a struckAlerts) Notify(ctx context.Context, alert alerting.Alert) error {
-	return aroundErr(a.points, "Alerts.Notify", func() error { return a.Notifier.Notify(ctx, alert) })
+func (m struckMailbox) Post(ctx context.Context, alert alerting.Alert) error {
+	return aroundErr(m.points, "Mailbox.Post", func() error { return m.Mailbox.Post(ctx, alert) })
 }

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -21,7 +22,6 @@ import (
 	"github.com/autonomous-data-pipeline/adp/activities"
 	"github.com/autonomous-data-pipeline/adp/agent"
 	"github.com/autonomous-data-pipeline/adp/alerting"
-	alertlog "github.com/autonomous-data-pipeline/adp/alerting/log"
 	"github.com/autonomous-data-pipeline/adp/config"
 	"github.com/autonomous-data-pipeline/adp/generator"
 	"github.com/autonomous-data-pipeline/adp/internal/fakekafka"
@@ -37,6 +37,19 @@ type noSchedule struct{ paused []bool }
 
 func (n *noSchedule) SetPaused(_ context.Context, _ string, paused bool, _ string) error {
 	n.paused = append(n.paused, paused)
+	return nil
+}
+
+// mailbox keeps what people would be told.
+type mailbox struct {
+	mu     sync.Mutex
+	alerts []alerting.Alert
+}
+
+func (m *mailbox) Post(_ context.Context, a alerting.Alert) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.alerts = append(m.alerts, a)
 	return nil
 }
 
@@ -84,7 +97,7 @@ func newWorldWith(t *testing.T, env map[string]string) *world {
 	})
 	quiet := slog.New(slog.NewTextHandler(io.Discard, nil))
 	w.set = &activities.Set{
-		Catalog: w.catalog, Ops: store, Alerts: alerting.NewRouter(alertlog.New(quiet)), Scheduler: &noSchedule{}, Executions: executions{}, Now: time.Now, Log: quiet,
+		Catalog: w.catalog, Ops: store, Mailbox: &mailbox{}, Scheduler: &noSchedule{}, Executions: executions{}, Now: time.Now, Log: quiet,
 	}
 	return w
 }

@@ -15,9 +15,6 @@ import (
 	sdkworker "go.temporal.io/sdk/worker"
 
 	"github.com/autonomous-data-pipeline/adp/activities"
-	"github.com/autonomous-data-pipeline/adp/alerting"
-	alertlog "github.com/autonomous-data-pipeline/adp/alerting/log"
-	"github.com/autonomous-data-pipeline/adp/alerting/webhook"
 	"github.com/autonomous-data-pipeline/adp/config"
 	"github.com/autonomous-data-pipeline/adp/internal/metrics"
 	"github.com/autonomous-data-pipeline/adp/internal/own"
@@ -85,15 +82,20 @@ func run(ctx context.Context) error {
 		defer func() { _ = server.Close() }() // the process ends
 		logger.Info("console", "address", "http://"+server.Address)
 	}
-	alerts, err := channels(c, logger)
+	channels, err := c.Channels(logger)
 	if err != nil {
 		return err
 	}
+	if err := c.CheckAlerting(channels); err != nil {
+		return err
+	}
 	set := &activities.Set{
-		Catalog: config.NewCatalog(c, os.Getenv), Ops: store, Alerts: alerts,
+		Catalog: config.NewCatalog(c, os.Getenv), Ops: store, Channels: channels, Alerting: c.Alerting,
+		Mailbox:    temporal.Mailbox{Client: cl, TaskQueue: c.Temporal.TaskQueue},
 		Scheduler:  temporal.Schedules{Client: cl, TaskQueue: c.Temporal.TaskQueue},
 		Own:        c.Actions,
 		Executions: temporal.Executions{Client: cl, Namespace: c.Temporal.Namespace},
+		Console:    c.Console.URL,
 		WebUI:      c.Temporal.WebUI, Namespace: c.Temporal.Namespace, Now: time.Now, Log: logger,
 	}
 	options := sdkworker.Options{WorkerStopTimeout: stopLimit}
@@ -116,22 +118,11 @@ type registry interface {
 func register(r registry, set *activities.Set) {
 	r.RegisterWorkflow(workflows.PipelineRun)
 	r.RegisterWorkflow(workflows.Escalation)
+	r.RegisterWorkflow(workflows.Alerts)
 	r.RegisterWorkflow(workflows.ReplayQuarantine)
 	r.RegisterWorkflow(workflows.Backfill)
 	r.RegisterWorkflow(workflows.Maintenance)
 	r.RegisterActivity(set)
-}
-
-func channels(c config.Config, logger *slog.Logger) (alerting.Notifier, error) {
-	all := []alerting.Notifier{alertlog.New(logger)}
-	if c.Webhook.URL != "" {
-		hook, err := webhook.New(c.Webhook)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, hook)
-	}
-	return alerting.NewRouter(all...), nil
 }
 
 func newLogger(level string) *slog.Logger {

@@ -32,5 +32,5 @@ func TestEveryStubIsARegisteredActivityAndTheOtherWayRound(t *testing.T) {
 	slices.Sort(want)
 	slices.Sort(r.activities)
 	require.Equal(t, want, r.activities)
-	require.Len(t, r.workflows, 5)
+	require.Len(t, r.workflows, 6)
 }

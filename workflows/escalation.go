@@ -9,6 +9,7 @@ import (
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
 
+	"github.com/autonomous-data-pipeline/adp/alerting"
 	"github.com/autonomous-data-pipeline/adp/pipeline"
 )
 
@@ -44,7 +45,7 @@ func Escalation(ctx workflow.Context, inc pipeline.Incident) (pipeline.Resolutio
 	if err := e.setup(ctx); err != nil {
 		return pipeline.Resolution{}, err
 	}
-	e.tell(ctx, "opened", inc.Title, inc.Summary)
+	e.tell(ctx, alerting.EventOpened, "opened", pipeline.Notice{Title: inc.Title, Text: inc.Summary})
 	for {
 		answer, err := e.wait(ctx)
 		if err != nil {
@@ -183,13 +184,21 @@ func (e *escalation) acknowledge(ctx workflow.Context, a pipeline.Answer) {
 	}); err != nil {
 		e.Problem = messageOf(err)
 	}
+	// Escalations from before told nobody.
+	if workflow.GetVersion(ctx, "tell of acknowledgements", workflow.DefaultVersion, 1) == 1 {
+		e.tell(ctx, alerting.EventAcknowledged, "acknowledged", pipeline.Notice{
+			Title: "Acknowledged: " + e.Incident.Title, Text: a.By + " is on it. " + a.Comment, By: a.By, Comment: a.Comment,
+		})
+	}
 	e.show(ctx)
 }
 
 func (e *escalation) remind(ctx workflow.Context) {
 	e.Reminders++
-	e.tell(ctx, fmt.Sprintf("reminder-%d", e.Reminders), "Still open: "+e.Incident.Title,
-		fmt.Sprintf("%s\nWithout an answer by %s it stays as it is.", e.Incident.Summary, e.Deadline.UTC().Format(time.RFC3339)))
+	e.tell(ctx, alerting.EventReminder, fmt.Sprintf("reminder-%d", e.Reminders), pipeline.Notice{
+		Title: "Still open: " + e.Incident.Title,
+		Text:  fmt.Sprintf("%s\nWithout an answer by %s it stays as it is.", e.Incident.Summary, e.Deadline.UTC().Format(time.RFC3339)),
+	})
 	e.show(ctx)
 }
 
@@ -236,8 +245,10 @@ func (e *escalation) carryOut(ctx workflow.Context, a pipeline.Answer) (bool, er
 	if err := anchor(ctx, head); err != nil {
 		return true, err
 	}
-	e.tell(ctx, "resolved", "Resolved: "+e.Incident.Title,
-		fmt.Sprintf("%s by %s. %s", res.Resolution, res.By, res.Comment))
+	e.tell(ctx, alerting.EventResolved, "resolved", pipeline.Notice{
+		Title: "Resolved: " + e.Incident.Title, Text: fmt.Sprintf("%s by %s. %s", res.Resolution, res.By, res.Comment),
+		By: res.By, Resolution: res.Resolution, Comment: res.Comment,
+	})
 	return true, nil
 }
 
@@ -258,13 +269,11 @@ func (e *escalation) end(ctx workflow.Context, err error) (pipeline.Resolution, 
 }
 
 // tell sends a message. A dead channel doesn't stop an incident.
-func (e *escalation) tell(ctx workflow.Context, what, title, text string) {
-	n := pipeline.Notice{
-		ID: e.Incident.ID + "/" + what, Pipeline: e.Incident.Pipeline, RunID: e.Incident.RunID,
-		Workflow: workflow.GetInfo(ctx).WorkflowExecution.ID, Incident: e.Incident.ID,
-		Severity: e.Incident.Severity, Title: title, Text: text,
-	}
-	if _, err := notify.call(short(ctx), title, n); err != nil {
+func (e *escalation) tell(ctx workflow.Context, event alerting.Event, what string, n pipeline.Notice) {
+	n.ID, n.Pipeline, n.RunID = e.Incident.ID+"/"+what, e.Incident.Pipeline, e.Incident.RunID
+	n.Workflow, n.Incident = workflow.GetInfo(ctx).WorkflowExecution.ID, e.Incident.ID
+	n.Severity, n.Event = e.Incident.Severity, string(event)
+	if _, err := notify.call(short(ctx), n.Title, n); err != nil {
 		workflow.GetLogger(ctx).Warn("notify", "error", err)
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"go.temporal.io/sdk/testsuite"
 
 	"github.com/autonomous-data-pipeline/adp/agent"
+	"github.com/autonomous-data-pipeline/adp/alerting"
 	"github.com/autonomous-data-pipeline/adp/pipeline"
 )
 
@@ -45,6 +46,9 @@ type fake struct {
 	opening   func() error // why no incident can be opened; nil opens it
 	head      agent.Head   // of the decision log, before the next append
 	headless  bool         // activities of a version that gave no heads
+	alerting  alerting.Plan
+	deliver   func(alerting.Message) error
+	delivered []alerting.Message
 }
 
 // append stands for an append to the decision log.
@@ -109,6 +113,7 @@ func environment(t *testing.T, f *fake) *testsuite.TestWorkflowEnvironment {
 	env.RegisterWorkflow(PipelineRun)
 	env.RegisterWorkflow(Backfill)
 	env.RegisterWorkflow(Escalation)
+	env.RegisterWorkflow(Alerts)
 	env.RegisterWorkflow(ReplayQuarantine)
 	env.RegisterWorkflow(Maintenance)
 	for name, fn := range f.activities() {
@@ -254,6 +259,18 @@ func (f *fake) ofRuns() map[string]any {
 			f.mu.Lock()
 			defer f.mu.Unlock()
 			f.notices = append(f.notices, n)
+			return nil
+		},
+		string(alertPlan): func(context.Context, string) (alerting.Plan, error) { return f.alerting, nil },
+		string(deliver): func(_ context.Context, m alerting.Message) error {
+			if f.deliver != nil {
+				if err := f.deliver(m); err != nil {
+					return err
+				}
+			}
+			f.mu.Lock()
+			defer f.mu.Unlock()
+			f.delivered = append(f.delivered, m)
 			return nil
 		},
 		string(audit): func(_ context.Context, e agent.Executed) (agent.Head, error) {

@@ -8,6 +8,7 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/autonomous-data-pipeline/adp/agent"
+	"github.com/autonomous-data-pipeline/adp/alerting"
 	"github.com/autonomous-data-pipeline/adp/pipeline"
 )
 
@@ -39,6 +40,7 @@ func Stubs() []string {
 		string(load), string(validate), string(rollback), string(openIncident), string(updateIncident),
 		string(propose), string(permit), string(shadow), string(turnSwitch), string(act),
 		string(schedule), string(report), string(notify), string(audit), string(settle),
+		string(alertPlan), string(deliver),
 		string(cleanStaging), string(cleanReports), string(cleanHistory), string(expireQuarantine), string(maintainSink), string(cleanSink),
 	}
 }
@@ -61,6 +63,8 @@ const (
 	updateIncident stub[pipeline.IncidentUpdate, agent.Head]           = "UpdateIncident"
 	schedule       stub[pipeline.ScheduleRequest, none]                = "Schedule"
 	report         stub[pipeline.ReportRequest, none]                  = "Report"
+	alertPlan      stub[string, alerting.Plan]                         = "AlertPlan"
+	deliver        stub[alerting.Message, none]                        = "Deliver"
 	notify         stub[pipeline.Notice, none]                         = "Notify"
 	audit          stub[agent.Executed, agent.Head]                    = "Audit"
 	settle         stub[pipeline.SettleRequest, pipeline.Settled]      = "Settle"

@@ -67,7 +67,7 @@ var TheRules = Rules{
 		{"console/*test", append([]string{"config", "ops", "workflows", "console"}, domain...), reasonSuite},
 
 		{"internal/metrics", []string{"pipeline"}, "it shows numbers, whatever they are about"},
-		{"internal/temporal", []string{"pipeline", "agent", "config", "console", "ops", "workflows"}, "it connects programs to Temporal, schedules workflows, and reads what they noted"},
+		{"internal/temporal", []string{"pipeline", "agent", "alerting", "config", "console", "ops", "workflows"}, "it connects programs to Temporal, schedules workflows, and reads what they noted"},
 		{"internal/browser", nil, "it is a browser for tests, which knows no page"},
 		{"internal/webserver", []string{"config", "ops", "console", "console/*", "internal/temporal"}, "it wires the console, whichever program serves it"},
 		{"internal/own", []string{"pipeline", "agent"}, "it registers own actions, which know the agent's words"},

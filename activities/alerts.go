@@ -1,0 +1,171 @@
+package activities
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"slices"
+	"strconv"
+
+	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/temporal"
+
+	"github.com/autonomous-data-pipeline/adp/alerting"
+	"github.com/autonomous-data-pipeline/adp/ops"
+	"github.com/autonomous-data-pipeline/adp/pipeline"
+)
+
+// Notify makes a notice into an alert with all that a person needs, and hands
+// it to the pipeline's alerts. Its ID makes a repeat harmless.
+func (s *Set) Notify(ctx context.Context, n pipeline.Notice) error {
+	a, err := s.alert(ctx, n)
+	if err != nil {
+		return toTemporal(err)
+	}
+	return toTemporal(s.Mailbox.Post(ctx, a))
+}
+
+func (s *Set) alert(ctx context.Context, n pipeline.Notice) (alerting.Alert, error) {
+	a := alerting.Alert{
+		ID: n.ID, Group: cmp.Or(n.Incident, n.Pipeline+"/"+n.Title), Event: alerting.Event(cmp.Or(n.Event, string(alerting.EventNotice))),
+		Pipeline: n.Pipeline, RunID: n.RunID, Incident: n.Incident, Severity: n.Severity, Title: n.Title, Text: n.Text, At: s.Now(),
+		Facts: map[string]string{}, Links: map[string]string{},
+	}
+	if n.Resolution != "" {
+		a.Answer = &alerting.Answer{Resolution: n.Resolution, By: n.By, Comment: n.Comment}
+	}
+	s.link(&a, n)
+	err := s.addRun(ctx, &a)
+	if err == nil && n.Incident != "" {
+		err = s.addIncident(ctx, &a)
+	}
+	return a, err
+}
+
+func (s *Set) link(a *alerting.Alert, n pipeline.Notice) {
+	if s.WebUI != "" {
+		a.Links["workflow"] = fmt.Sprintf("%s/namespaces/%s/workflows/%s", s.WebUI, s.Namespace, url.PathEscape(n.Workflow))
+	}
+	if s.Console == "" {
+		return
+	}
+	a.Links["run"] = s.Console + "/runs/" + url.PathEscape(n.RunID)
+	a.Links["overview"] = s.Console + "/"
+	a.Links["console"] = a.Links["run"]
+	if n.Incident != "" {
+		a.Links["console"] = s.Console + "/incidents/" + url.PathEscape(n.Incident)
+	}
+}
+
+// addRun adds a run's numbers. A run that hasn't reported yet has none.
+func (s *Set) addRun(ctx context.Context, a *alerting.Alert) error {
+	r, err := s.Ops.Run(ctx, a.RunID)
+	if errors.Is(err, ops.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	for name, n := range map[string]int64{"records read": r.Records.Read, "loaded": r.Records.Loaded, "quarantined": r.Records.Quarantined, "held": r.Records.Held, "late": r.Late.Count, "failing": r.Quality.Failed, "lag": r.Source.Lag} {
+		if n > 0 || name == "records read" {
+			a.Facts[name] = strconv.FormatInt(n, 10)
+		}
+	}
+	for name, share := range map[string]float64{"late share": r.Late.Share, "failing share": r.Quality.Share} {
+		if share > 0 {
+			a.Facts[name] = strconv.FormatFloat(100*share, 'f', 2, 64) + "%"
+		}
+	}
+	if r.Failure != nil {
+		a.Facts["failed stage"] = r.Failure.Stage
+	}
+	if s.Runbooks != "" && len(r.Conditions) > 0 {
+		a.Links["runbook"] = s.Runbooks + "/" + r.Conditions[0] + ".md"
+	}
+	return nil
+}
+
+// addIncident adds what may be answered, and what is advised.
+func (s *Set) addIncident(ctx context.Context, a *alerting.Alert) error {
+	i, err := s.Ops.Incident(ctx, a.Incident)
+	if err != nil {
+		return err
+	}
+	a.OpenedAt, a.Advice, a.Count = i.OpenedAt, i.Advice, i.Count
+	if i.Status == ops.Resolved {
+		return nil
+	}
+	a.Answers = []string{pipeline.Close}
+	if i.BatchID != "" {
+		a.Answers = []string{pipeline.Release, pipeline.Replay, pipeline.Discard}
+		if !i.Hold {
+			a.Answers = append(a.Answers, pipeline.Close)
+		}
+	}
+	return nil
+}
+
+// AlertPlan says which channels there are, and who is told what.
+func (s *Set) AlertPlan(_ context.Context, _ string) (alerting.Plan, error) {
+	settings, err := s.Alerting()
+	if err != nil {
+		return alerting.Plan{}, toTemporal(err)
+	}
+	p := alerting.Plan{Settings: settings}
+	for _, c := range s.Channels {
+		p.Channels = append(p.Channels, c.Name())
+	}
+	slices.Sort(p.Channels)
+	return p, toTemporal(settings.Validate(p.Channels))
+}
+
+// Deliver sends one message to one channel, and notes how that went. One that
+// has arrived isn't sent again.
+func (s *Set) Deliver(ctx context.Context, m alerting.Message) error {
+	err := s.deliver(ctx, m)
+	var wait *alerting.RetryAfter
+	if errors.As(err, &wait) && pipeline.KindOf(err) == pipeline.Transient {
+		return temporal.NewApplicationErrorWithOptions(err.Error(), string(pipeline.Transient),
+			temporal.ApplicationErrorOptions{Cause: err, NextRetryDelay: wait.Wait})
+	}
+	return toTemporal(err)
+}
+
+func (s *Set) deliver(ctx context.Context, m alerting.Message) error {
+	there, err := s.Ops.Delivered(ctx, m.Alert.ID, m.Channel)
+	if err != nil || there {
+		return err
+	}
+	d := ops.Delivery{
+		Alert: m.Alert.ID, Group: m.Alert.Group, Channel: m.Channel, Pipeline: m.Alert.Pipeline, Incident: m.Alert.Incident,
+		Event: string(m.Alert.Event), Title: m.Alert.Title, Status: ops.Sent, Attempts: activity.GetInfo(ctx).Attempt, At: s.Now(),
+	}
+	d.Thread, err = s.notify(ctx, m)
+	if err != nil {
+		d.Status, d.Error = ops.Failed, err.Error()
+	}
+	// That it was sent must be known, or it is sent again; of a failure the
+	// channel's own error counts.
+	if saved := s.Ops.SaveDelivery(ctx, d); err == nil {
+		err = saved
+	}
+	return err
+}
+
+func (s *Set) notify(ctx context.Context, m alerting.Message) (string, error) {
+	i := slices.IndexFunc(s.Channels, func(c alerting.Notifier) bool { return c.Name() == m.Channel })
+	if i < 0 {
+		return "", pipeline.Misconfiguredf("ALERTING_FILE", "send alert %s: channel %q isn't set up on this worker any more", m.Alert.ID, m.Channel)
+	}
+	threaded, ok := s.Channels[i].(alerting.Threaded)
+	if !ok {
+		return "", s.Channels[i].Notify(ctx, m.Alert)
+	}
+	thread, err := s.Ops.Thread(ctx, m.Channel, m.Alert.Group)
+	if err != nil {
+		return "", err
+	}
+	return threaded.NotifyIn(ctx, m.Alert, thread)
+}
