@@ -122,7 +122,7 @@ func runFile(name string) func(*API, ask) (any, error) {
 			return nil, err
 		}
 		what := fmt.Sprintf("read %s of run %s", name, r.RunID)
-		f, err := os.OpenInRoot(a.desk.Config.Reports(r.Pipeline), filepath.Join("runs", r.RunID, name))
+		f, err := os.OpenInRoot(filepath.Join(a.desk.Config.Reports(r.Pipeline), "runs"), filepath.Join(r.RunID, name))
 		if errors.Is(err, fs.ErrNotExist) {
 			return nil, fmt.Errorf("%s: %w: it didn't come that far, or retention has removed it", what, ops.ErrNotFound)
 		}
