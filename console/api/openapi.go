@@ -62,8 +62,6 @@ func (r route) describe(d *describer) object {
 	}
 	if r.body != nil {
 		s := d.of(reflect.TypeOf(r.body))
-		name := s["$ref"].(string)
-		d.named[name[strings.LastIndex(name, "/")+1:]]["additionalProperties"] = false
 		o["requestBody"] = object{"required": check(reflect.New(reflect.TypeOf(r.body)).Interface()) != nil, "content": object{"application/json": object{"schema": s}}}
 	}
 	return o

@@ -108,12 +108,10 @@ func (r route) known() string {
 	return strings.Join(names, ", ")
 }
 
-// check refuses a value that isn't one of the parameter's. An empty one is as
-// if it weren't there.
+// check refuses a value that isn't one of the parameter's. Empty text is as if
+// it weren't there.
 func (p param) check(v string) error {
 	switch {
-	case v == "":
-		return nil
 	case p.max > 0:
 		if n, err := strconv.Atoi(v); err != nil || n < 1 || n > p.max {
 			return refuse(http.StatusBadRequest, "query parameter %s is %q: it must be a number from 1 to %d", p.name, v, p.max)
@@ -160,19 +158,72 @@ func orUTF8(charset string) string {
 	return charset
 }
 
+// decode reads a JSON object that is exactly of a type.
 func decode(raw []byte, into any) error {
-	d := json.NewDecoder(strings.NewReader(string(raw)))
-	d.DisallowUnknownFields()
 	if !utf8.Valid(raw) || !strings.HasPrefix(strings.TrimSpace(string(raw)), "{") {
 		return refuse(http.StatusBadRequest, "the body must be a JSON object in UTF-8")
 	}
-	if err := d.Decode(into); err != nil {
+	if err := json.Unmarshal(raw, into); err != nil { // more after the object is an error too
 		return refuse(http.StatusBadRequest, "read the body: %v", err)
 	}
-	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return refuse(http.StatusBadRequest, "read the body: there is more after the JSON object")
+	var given any
+	if err := json.Unmarshal(raw, &given); err != nil {
+		return refuse(http.StatusBadRequest, "read the body: %v", err)
+	}
+	if err := exact("", given, reflect.TypeOf(into)); err != nil {
+		return err
 	}
 	return check(into)
+}
+
+// exact refuses what encoding/json lets through: fields that aren't there or
+// are spelt in another case, and null for a value. What was asked for must not
+// be guessed.
+func exact(at string, given any, t reflect.Type) error {
+	if t.Kind() == reflect.Pointer {
+		return exact(at, given, t.Elem())
+	}
+	if t == reflect.TypeFor[json.RawMessage]() {
+		return nil
+	}
+	if given == nil {
+		return refuse(http.StatusBadRequest, "read the body: %s is null: leave it out", strings.TrimPrefix(at, "."))
+	}
+	switch in := given.(type) {
+	case map[string]any:
+		return exactFields(at, in, t)
+	case []any:
+		for _, v := range in {
+			if err := exact(at, v, t.Elem()); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func exactFields(at string, given map[string]any, t reflect.Type) error {
+	for name, v := range given {
+		var of reflect.Type
+		if t.Kind() == reflect.Struct {
+			i := slices.IndexFunc(reflect.VisibleFields(t), func(f reflect.StructField) bool { return jsonName(f) == name })
+			if i < 0 {
+				return refuse(http.StatusBadRequest, "read the body: it has no field %q", strings.TrimPrefix(at+"."+name, "."))
+			}
+			of = t.Field(i).Type
+		} else {
+			of = t.Elem()
+		}
+		if err := exact(at+"."+name, v, of); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func jsonName(f reflect.StructField) string {
+	name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+	return name
 }
 
 // check asks a body about itself.

@@ -33,6 +33,12 @@ var known = map[reflect.Type]object{
 	reflect.TypeFor[pipeline.DriftKind](): {"type": "string", "enum": []pipeline.DriftKind{pipeline.FieldAdded, pipeline.FieldMissing, pipeline.TypeChanged, pipeline.NullInRequired}},
 }
 
+// closed are the types that are read: what they don't have is refused.
+var closed = map[reflect.Type]bool{
+	reflect.TypeFor[AnswerBody](): true, reflect.TypeFor[ReplayBody](): true, reflect.TypeFor[CommentBody](): true, reflect.TypeFor[NoteBody](): true,
+	reflect.TypeFor[SwitchBody](): true, reflect.TypeFor[pipeline.Mapping](): true,
+}
+
 // describer describes Go types as JSON schemas, each struct once, by its name.
 type describer struct {
 	named map[string]object
@@ -93,6 +99,9 @@ func (d *describer) fields(t reflect.Type) object {
 	properties, required := object{}, []string{}
 	d.collect(t, properties, &required)
 	s := object{"type": "object", "properties": properties}
+	if closed[t] {
+		s["additionalProperties"] = false
+	}
 	if len(required) > 0 {
 		s["required"] = required
 	}

@@ -39,7 +39,7 @@ type (
 	}
 	// SwitchBody turns a kill switch.
 	SwitchBody struct {
-		On     *bool  `json:"on"`
+		On     *bool  `json:"on" null:"never"`
 		Reason string `json:"reason,omitempty"`
 	}
 )
