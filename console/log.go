@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -83,16 +84,31 @@ func (d *Desk) Stats(name string, since time.Time) (agent.Stats, error) {
 // QualityResults is a run's ge_results.json. A run without one is
 // ops.ErrNotFound.
 func (d *Desk) QualityResults(ctx context.Context, runID string) ([]byte, error) {
+	return d.RunFile(ctx, runID, "ge_results.json")
+}
+
+// RunFile is a file that a run has left with its report, by where the store
+// says it ran and never from elsewhere. One that isn't there is
+// ops.ErrNotFound.
+func (d *Desk) RunFile(ctx context.Context, runID, name string) ([]byte, error) {
 	r, err := d.Ops.Run(ctx, runID)
 	if err != nil {
 		return nil, err
 	}
-	b, err := os.ReadFile(filepath.Join(d.Config.Reports(r.Pipeline), "runs", r.RunID, "ge_results.json"))
+	if !filepath.IsLocal(r.RunID) {
+		return nil, fmt.Errorf("%w: run %q has no folder", ops.ErrNotFound, r.RunID)
+	}
+	f, err := os.OpenInRoot(filepath.Join(d.Config.Reports(r.Pipeline), "runs"), filepath.Join(r.RunID, name))
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("%w: run %s has no quality results: it evaluated nothing, or retention.reports has removed them", ops.ErrNotFound, r.RunID)
+		return nil, fmt.Errorf("%w: run %s has no %s: it didn't come that far, or retention.reports has removed it", ops.ErrNotFound, r.RunID, name)
 	}
 	if err != nil {
-		return nil, pipeline.Misconfiguredf("DATA_DIR", "read the quality results of run %s: %w", r.RunID, err)
+		return nil, pipeline.Misconfiguredf("DATA_DIR", "read %s of run %s: %w", name, r.RunID, err)
+	}
+	defer func() { _ = f.Close() }() // only read
+	b, err := io.ReadAll(f)
+	if err != nil {
+		return nil, pipeline.Misconfiguredf("DATA_DIR", "read %s of run %s: %w", name, r.RunID, err)
 	}
 	return b, nil
 }

@@ -80,7 +80,7 @@ func (r route) parameters() []any {
 			s["enum"] = p.enum
 		}
 		if p.max > 0 {
-			s = object{"type": "integer", "minimum": 1, "maximum": p.max, "default": defaultPage}
+			s = object{"type": "integer", "minimum": 1, "maximum": p.max}
 		}
 		out = append(out, object{"name": p.name, "in": "query", "description": p.about, "schema": s})
 	}

@@ -1,15 +1,10 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
-	"errors"
-	"fmt"
-	"io"
-	"io/fs"
 	"net/http"
-	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -22,8 +17,9 @@ import (
 
 // What the filters may be.
 var (
-	outcomes = []string{string(pipeline.Succeeded), string(pipeline.Remediated), string(pipeline.Held), string(pipeline.Idle), string(pipeline.SupersededRun), string(pipeline.Failed)}
-	statuses = []string{string(ops.Opened), string(ops.Acknowledged), string(ops.Resolved)}
+	outcomes   = []string{string(pipeline.Succeeded), string(pipeline.Remediated), string(pipeline.Held), string(pipeline.Idle), string(pipeline.SupersededRun), string(pipeline.Failed)}
+	severities = []string{"info", "warning", "critical"}
+	statuses   = []string{string(ops.Opened), string(ops.Acknowledged), string(ops.Resolved)}
 )
 
 // Ready is the answer of a program that can answer.
@@ -46,11 +42,14 @@ type ScheduleOf struct {
 // document is a JSON object of a format that isn't ours to describe.
 type document map[string]any
 
+// How far figures look back where nobody says otherwise.
+const (
+	defaultWeeks = 12
+	defaultDays  = 30
+)
+
 // healthLimit bounds the wait for each part.
 const healthLimit = 5 * time.Second
-
-// maxFile bounds a run's file, in bytes.
-const maxFile = 64 << 20
 
 // health asks each part something small. What is wrong with it is for the log:
 // anybody may ask this.
@@ -113,28 +112,11 @@ func (a *API) runs(q ask) (any, error) {
 
 func (a *API) run(q ask) (any, error) { return a.desk.Ops.Run(q.Context(), q.PathValue("run")) }
 
-// runFile gives a file that a run has left, by where the store says it ran and
-// never outside the pipeline's folder.
+// runFile gives a file that a run has left.
 func runFile(name string) func(*API, ask) (any, error) {
 	return func(a *API, q ask) (any, error) {
-		r, err := a.desk.Ops.Run(q.Context(), q.PathValue("run"))
-		if err != nil {
-			return nil, err
-		}
-		what := fmt.Sprintf("read %s of run %s", name, r.RunID)
-		f, err := os.OpenInRoot(filepath.Join(a.desk.Config.Reports(r.Pipeline), "runs"), filepath.Join(r.RunID, name))
-		if errors.Is(err, fs.ErrNotExist) {
-			return nil, fmt.Errorf("%s: %w: it didn't come that far, or retention has removed it", what, ops.ErrNotFound)
-		}
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", what, err)
-		}
-		defer func() { _ = f.Close() }() // only read
-		b, err := io.ReadAll(io.LimitReader(f, maxFile))
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", what, err)
-		}
-		return json.RawMessage(b), nil
+		b, err := a.desk.RunFile(q.Context(), q.PathValue("run"), name)
+		return json.RawMessage(b), err
 	}
 }
 
@@ -159,13 +141,22 @@ func (a *API) decision(q ask) (any, error) {
 
 func (a *API) incidents(q ask) (any, error) {
 	all, err := a.desk.Ops.Incidents(q.Context(), ops.IncidentQuery{
-		Pipeline: q.query["pipeline"], Status: ops.IncidentStatus(q.query["status"]), Unresolved: q.query["unresolved"] == "true", Before: q.query["after"], Limit: q.limit(),
+		Pipeline: q.query["pipeline"], Status: ops.IncidentStatus(q.query["status"]), Unresolved: q.query["unresolved"] == "true", Severity: q.query["severity"], Cause: q.query["cause"], Before: q.query["after"], Limit: q.limit(),
 	})
 	return paged(q, all, err, func(i ops.Incident) string { return i.ID })
 }
 
 func (a *API) incident(q ask) (any, error) {
 	return a.desk.Ops.Incident(q.Context(), q.PathValue("incident"))
+}
+
+func (a *API) trends(q ask) (any, error) {
+	now := a.desk.Now()
+	return a.desk.Ops.Trends(q.Context(), ops.TrendQuery{Pipeline: q.query["pipeline"], Since: now.AddDate(0, 0, -7*cmp.Or(q.number("weeks"), defaultWeeks)), Until: now})
+}
+
+func (a *API) stats(q ask) (any, error) {
+	return a.desk.Stats(q.PathValue("pipeline"), a.desk.Now().AddDate(0, 0, -cmp.Or(q.number("days"), defaultDays)))
 }
 
 func (a *API) quarantine(q ask) (any, error) {

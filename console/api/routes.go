@@ -106,6 +106,9 @@ func routes() []route {
 		write(console.Admin, "/pipelines/{pipeline}/kill-switch", "turnKillSwitch",
 			"Turns the kill switch: while it is on, the agent changes nothing by itself.", SwitchBody{}, ok, agent.Switch{}, (*API).turnSwitch),
 
+		read("/pipelines/{pipeline}/stats", "getStats", "How the pipeline's decisions did: who made them, what was done, and whether it has helped.", agent.Stats{}, (*API).stats).
+			takes(param{name: "days", about: "That it looks back; default 30.", max: 366}),
+
 		read("/runs", "listRuns", "Runs' reports, newest first.", page[pipeline.RunReport]{}, (*API).runs).
 			takes(ofPipeline, param{name: "outcome", about: "Only with this outcome.", enum: outcomes}, limited, after),
 		read("/runs/{run}", "getRun", "One run's report.", pipeline.RunReport{}, (*API).run),
@@ -117,7 +120,8 @@ func routes() []route {
 		read("/decisions/{decision}", "getDecision", "One decision with the facts that it was made from.", DecisionWithFacts{}, (*API).decision),
 
 		read("/incidents", "listIncidents", "Incidents, newest first.", page[ops.Incident]{}, (*API).incidents).
-			takes(ofPipeline, param{name: "status", about: "Only of this status.", enum: statuses}, param{name: "unresolved", about: "Only those that nobody has resolved.", enum: []string{"true", "false"}}, limited, after),
+			takes(ofPipeline, param{name: "status", about: "Only of this status.", enum: statuses}, param{name: "unresolved", about: "Only those that nobody has resolved.", enum: []string{"true", "false"}},
+				param{name: "severity", about: "Only of this severity.", enum: severities}, param{name: "cause", about: "Only where the cause names this condition."}, limited, after),
 		read("/incidents/{incident}", "getIncident", "One incident, by its ID or a unique beginning of it.", ops.Incident{}, (*API).incident),
 		write(console.Operator, "/incidents/{incident}/acknowledge", "acknowledgeIncident",
 			"Says that a person is on it. The first one stays.", CommentBody{}, accepted, nil, (*API).acknowledge),
@@ -125,6 +129,9 @@ func routes() []route {
 			"What an answer would do. Nothing is changed.", AnswerBody{}, ok, console.Preview{}, (*API).previewAnswer),
 		write(console.Approver, "/incidents/{incident}/answer", "answerIncident",
 			"Approves what becomes of the data, and waits until it is done. The first answer stays: another one is 409.", AnswerBody{}, ok, pipeline.Resolution{}, (*API).answerIncident),
+
+		read("/trends", "getTrends", "Incidents by cause and week, and how long people took.", ops.Trends{}, (*API).trends).
+			takes(ofPipeline, param{name: "weeks", about: "That it looks back; default 12.", max: 53}),
 
 		read("/quarantine/{pipeline}", "listQuarantine", "What a pipeline's table keeps out, oldest batch first.", page[sink.Entry]{}, (*API).quarantine),
 		read("/quarantine/{pipeline}/{batch}", "getQuarantine", "One batch's quarantine.", sink.Entry{}, (*API).entry),
