@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -243,6 +244,21 @@ func TestTheDescriptionIsTheOneInTheTree(t *testing.T) {
 	want, err := os.ReadFile(file)
 	require.NoError(t, err)
 	require.Equal(t, string(want), got.body, "make it anew: go test ./console/api -update")
+}
+
+func TestTheDocumentNamesRoutesThatExist(t *testing.T) {
+	doc, err := os.ReadFile(filepath.Join(consoletest.Root(), "docs", "api.md"))
+	require.NoError(t, err)
+	asked := regexp.MustCompile(`curl (.*?)"?\$ADP([^ "?\n]+)`).FindAllStringSubmatch(string(doc), -1)
+	require.NotEmpty(t, asked)
+	for _, m := range asked {
+		method := http.MethodGet
+		if strings.Contains(m[1], "--json") || strings.Contains(m[1], "-X POST") {
+			method = http.MethodPost
+		}
+		_, ok := find(httptest.NewRequest(method, base+m[2], nil))
+		require.True(t, ok, "%s %s is no route", method, m[2])
+	}
 }
 
 func TestEveryRouteAnswersAsItIsDescribed(t *testing.T) {
