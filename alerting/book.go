@@ -161,7 +161,7 @@ func later(a, b time.Time) time.Time {
 // delivery fails is tried again by the caller, and not here.
 func (b *Book) Due(s Settings, pipelineName string, now time.Time) []Message {
 	var out []Message
-	for _, name := range slices.Sorted(maps.Keys(b.Channels)) {
+	for _, name := range b.names() {
 		for _, a := range b.Channels[name].due(s, pipelineName, now) {
 			out = append(out, Message{Channel: name, Alert: a})
 		}
@@ -247,21 +247,33 @@ func (c *Channel) sum(many []Waiting, pipelineName string, now time.Time) Alert 
 
 // forget drops notices that are over, and keeps the rest within bounds.
 func (c *Channel) forget(s Settings, now time.Time) {
-	maps.DeleteFunc(c.Matters, func(_ string, m *Matter) bool { return !m.Incident && !m.At.Add(s.Repeat).After(now) })
+	groups := c.groups()
+	for _, g := range groups {
+		if m := c.Matters[g]; !m.Incident && !m.At.Add(s.Repeat).After(now) {
+			delete(c.Matters, g)
+		}
+	}
 	if len(c.Matters) <= maxMatters {
 		return
 	}
-	groups := slices.SortedFunc(maps.Keys(c.Matters), func(x, y string) int {
-		return cmp.Or(c.Matters[x].At.Compare(c.Matters[y].At), cmp.Compare(x, y))
-	})
+	groups = c.groups()
+	slices.SortStableFunc(groups, func(x, y string) int { return c.Matters[x].At.Compare(c.Matters[y].At) })
 	for _, g := range groups[:len(groups)-maxMatters] {
 		delete(c.Matters, g)
 	}
 }
 
+// names are the channels in the order of their names: a workflow that is
+// replayed must go over them as before.
+func (b *Book) names() []string { return slices.Sorted(maps.Keys(b.Channels)) } //workflowcheck:ignore
+
+// groups likewise.
+func (c *Channel) groups() []string { return slices.Sorted(maps.Keys(c.Matters)) } //workflowcheck:ignore
+
 // Next is when there is something to send; ok is false if nothing waits.
 func (b *Book) Next(s Settings) (at time.Time, ok bool) {
-	for _, c := range b.Channels {
+	for _, name := range b.names() {
+		c := b.Channels[name]
 		for _, w := range c.Waiting {
 			due := w.Due
 			if s.Throttle.Messages > 0 && len(c.Sent) >= s.Throttle.Messages {
@@ -278,12 +290,13 @@ func (b *Book) Next(s Settings) (at time.Time, ok bool) {
 // Open reports whether the book must be kept: something waits, or an incident
 // that was told isn't resolved.
 func (b *Book) Open() bool {
-	for _, c := range b.Channels {
+	for _, name := range b.names() {
+		c := b.Channels[name]
 		if len(c.Waiting) > 0 {
 			return true
 		}
-		for _, m := range c.Matters {
-			if m.Incident && !m.Summed {
+		for _, group := range c.groups() {
+			if m := c.Matters[group]; m.Incident && !m.Summed {
 				return true
 			}
 		}

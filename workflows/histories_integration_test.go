@@ -41,6 +41,7 @@ func TestEveryPathRunsOnARealServer(t *testing.T) {
 			r.RegisterWorkflow(PipelineRun)
 			r.RegisterWorkflow(Backfill)
 			r.RegisterWorkflow(Escalation)
+			r.RegisterWorkflow(Alerts)
 			r.RegisterWorkflow(ReplayQuarantine)
 			r.RegisterWorkflow(Maintenance)
 			require.NoError(t, r.ReplayWorkflowHistory(nil, events))
@@ -92,6 +93,7 @@ func play(t *testing.T, cl client.Client, name string, p path) *history.History 
 	w.RegisterWorkflow(PipelineRun)
 	w.RegisterWorkflow(Backfill)
 	w.RegisterWorkflow(Escalation)
+	w.RegisterWorkflow(Alerts)
 	w.RegisterWorkflow(ReplayQuarantine)
 	w.RegisterWorkflow(Maintenance)
 	for activityName, fn := range p.fake.activities() {

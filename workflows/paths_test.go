@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/autonomous-data-pipeline/adp/agent"
+	"github.com/autonomous-data-pipeline/adp/alerting"
 	"github.com/autonomous-data-pipeline/adp/pipeline"
 )
 
@@ -160,6 +161,14 @@ func paths() map[string]path {
 		"escalation-expired": {workflow: Escalation, input: short, fake: &fake{}},
 		"escalation-resumes": {workflow: Escalation, input: paused, fake: &fake{},
 			signals: []signal{{SignalDecide, pipeline.Answer{Resolution: pipeline.Close, By: "ana"}}}},
+		"alerts-told": {workflow: Alerts, input: AlertsState{Pipeline: "customers"}, fake: &fake{alerting: plan("email", "slack")},
+			signals: []signal{{SignalAlert, alertOf(1, alerting.EventOpened)}, {SignalAlert, alertOf(1, alerting.EventAcknowledged)}, {SignalAlert, alertOf(1, alerting.EventResolved)}}},
+		"alerts-dead-channel": {workflow: Alerts, input: AlertsState{Pipeline: "customers"}, fake: &fake{alerting: plan("email", "slack"), deliver: func(m alerting.Message) error {
+			if m.Channel == "slack" {
+				return fault(pipeline.Misconfigured, "no such channel")
+			}
+			return nil
+		}}, signals: []signal{{SignalAlert, alerting.Alert{ID: "d1/notify", Group: "customers/one country", Event: alerting.EventNotice, Pipeline: "customers", Severity: "info"}}}},
 		"replay-quarantine": {workflow: ReplayQuarantine, fake: &fake{},
 			input: pipeline.SettleRequest{Pipeline: "customers", BatchID: "b1", Answer: pipeline.Answer{Resolution: pipeline.Replay, By: "ana"}}},
 	}

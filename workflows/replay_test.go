@@ -26,6 +26,7 @@ func TestEverySavedHistoryReplays(t *testing.T) {
 			r.RegisterWorkflow(PipelineRun)
 			r.RegisterWorkflow(Backfill)
 			r.RegisterWorkflow(Escalation)
+			r.RegisterWorkflow(Alerts)
 			r.RegisterWorkflow(ReplayQuarantine)
 			r.RegisterWorkflow(Maintenance)
 			require.NoError(t, r.ReplayWorkflowHistoryFromJSONFile(nil, file))
