@@ -33,6 +33,7 @@ type Config struct {
 	MetricsAddr  string // METRICS_ADDR, host:port of the worker's metrics; empty serves none
 	Temporal     Temporal
 	Console      Console
+	RunbookURL   string // RUNBOOK_URL, where there is a file <condition>.md for each condition; default this project's own
 	Webhook      webhook.Config
 	AlertingFile string          // ALERTING_FILE, who is told what, default "alerting.yml", which may be missing
 	Actions      *agent.Registry // own actions that rules may plan; nil: there are none
@@ -149,6 +150,7 @@ func FromEnv(env func(string) string) (Config, error) {
 		c.Console.URL = "http://" + c.Console.Addr
 	}
 	c.Console.URL = strings.TrimSuffix(get("CONSOLE_URL", c.Console.URL), "/")
+	c.RunbookURL = strings.TrimSuffix(get("RUNBOOK_URL", ownRunbooks), "/")
 	c.OpsDB = get("OPS_DB", filepath.Join(c.DataDir, "ops", "ops.db"))
 	var errs []error
 	if !slices.Contains([]string{"debug", "info", "warn", "error"}, c.LogLevel) {
@@ -156,6 +158,9 @@ func FromEnv(env func(string) string) (Config, error) {
 	}
 	if u, err := url.Parse(c.Console.URL); c.Console.URL != "" && (err != nil || u.Hostname() == "" || (u.Scheme != "http" && u.Scheme != "https")) {
 		errs = append(errs, pipeline.Misconfiguredf("CONSOLE_URL", "the console's address %q is no http or https URL", c.Console.URL))
+	}
+	if u, err := url.Parse(c.RunbookURL); err != nil || u.Hostname() == "" || (u.Scheme != "http" && u.Scheme != "https") {
+		errs = append(errs, pipeline.Misconfiguredf("RUNBOOK_URL", "the runbooks' address %q is no http or https URL", c.RunbookURL))
 	}
 	if c.Webhook.URL != "" {
 		errs = append(errs, c.Webhook.Validate())

@@ -24,6 +24,7 @@ func (p *Site) funcs() template.FuncMap {
 		"share":    share,
 		"ms":       func(n int64) string { return duration(time.Duration(n) * time.Millisecond) },
 		"duration": duration,
+		"seconds":  func(n int64) string { return duration(time.Duration(n) * time.Second) },
 		"bytes":    byteCount,
 		"words":    words,
 		"json":     asJSON,
@@ -180,7 +181,7 @@ func dict(pairs ...any) (map[string]any, error) {
 // info or quiet.
 func tone(v any) string {
 	switch fmt.Sprint(v) {
-	case string(console.Well), string(pipeline.Succeeded), "resolved", "sent":
+	case string(console.Well), string(pipeline.Succeeded), "resolved", "sent", "loaded":
 		return "good"
 	case string(console.Attention), string(pipeline.Held), "warning", "open", "quarantined", "deferred":
 		return "warn"

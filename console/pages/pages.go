@@ -83,10 +83,10 @@ func (p *Site) parse() {
 	if err != nil {
 		panic(err)
 	}
-	layout := template.Must(template.New("layout.html").Funcs(p.funcs()).ParseFS(templateFiles, "templates/layout.html", "templates/parts.html"))
+	layout := template.Must(template.New("layout.html").Funcs(p.funcs()).ParseFS(templateFiles, "templates/layout.html", "templates/parts*.html"))
 	for _, f := range files {
 		name := strings.TrimSuffix(strings.TrimPrefix(f, "templates/"), ".html")
-		if name == "layout" || name == "parts" {
+		if name == "layout" || strings.HasPrefix(name, "parts") {
 			continue
 		}
 		p.templates[name] = template.Must(template.Must(layout.Clone()).ParseFS(templateFiles, f))

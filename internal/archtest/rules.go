@@ -61,7 +61,7 @@ var TheRules = Rules{
 
 		{"console/site", []string{"pipeline"}, "it composes handlers, and knows none of their rules"},
 		{"console/problem", []string{"pipeline", "ops", "console"}, "it gives errors a status"},
-		{"console/pages", append([]string{"ops", "config", "console", "console/access", "console/problem"}, domain...), "pages are thin over the desk"},
+		{"console/pages", append([]string{"ops", "config", "workflows", "console", "console/access", "console/problem"}, domain...), "pages are thin over the desk"},
 		{"console/api", append([]string{"ops", "console", "console/access", "console/problem"}, domain...), "the API is thin over the desk"},
 		{"console/access", []string{"pipeline", "ops", "console", "console/problem"}, "who asks is known before anything is asked"},
 		{"console/*test", append([]string{"config", "ops", "workflows", "console"}, domain...), reasonSuite},
