@@ -89,9 +89,9 @@ type Set struct {
 
 	Own        *agent.Registry // own actions; nil: there are none
 	Executions Executions
-	WebUI      string // address of Temporal's Web UI, for links in messages; may be empty
-	Console    string // address of the console, for links in messages; may be empty
-	Runbooks   string // address below which each condition has its runbook; may be empty
+	WebUI      string                        // address of Temporal's Web UI, for links in messages; may be empty
+	Console    string                        // address of the console, for links in messages; may be empty
+	Runbook    func(condition string) string // address of what to do about a condition; may be nil, and give nothing
 	Namespace  string
 	Now        func() time.Time
 	Log        *slog.Logger

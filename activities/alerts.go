@@ -81,8 +81,10 @@ func (s *Set) addRun(ctx context.Context, a *alerting.Alert) error {
 	if r.Failure != nil {
 		a.Facts["failed stage"] = r.Failure.Stage
 	}
-	if s.Runbooks != "" && len(r.Conditions) > 0 {
-		a.Links["runbook"] = s.Runbooks + "/" + r.Conditions[0] + ".md"
+	if s.Runbook != nil && len(r.Conditions) > 0 {
+		if link := s.Runbook(r.Conditions[0]); link != "" {
+			a.Links["runbook"] = link
+		}
 	}
 	return nil
 }
@@ -144,7 +146,7 @@ func (s *Set) deliver(ctx context.Context, m alerting.Message) error {
 	}
 	d.Thread, err = s.notify(ctx, m)
 	if err != nil {
-		d.Status, d.Error = ops.Failed, err.Error()
+		d.Status, d.Error, d.Thread = ops.Failed, err.Error(), ""
 	}
 	// That it was sent must be known, or it is sent again; of a failure the
 	// channel's own error counts.

@@ -96,6 +96,7 @@ func run(ctx context.Context) error {
 		Own:        c.Actions,
 		Executions: temporal.Executions{Client: cl, Namespace: c.Temporal.Namespace},
 		Console:    c.Console.URL,
+		Runbook:    c.Runbook,
 		WebUI:      c.Temporal.WebUI, Namespace: c.Temporal.Namespace, Now: time.Now, Log: logger,
 	}
 	options := sdkworker.Options{WorkerStopTimeout: stopLimit}
