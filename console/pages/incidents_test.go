@@ -2,12 +2,9 @@ package pages_test
 
 import (
 	"fmt"
-	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
-	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -16,71 +13,24 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/net/html"
 
-	"github.com/autonomous-data-pipeline/adp/config"
 	"github.com/autonomous-data-pipeline/adp/console"
 	"github.com/autonomous-data-pipeline/adp/console/access"
 	"github.com/autonomous-data-pipeline/adp/console/consoletest"
 	"github.com/autonomous-data-pipeline/adp/ops"
 	"github.com/autonomous-data-pipeline/adp/pipeline"
 	"github.com/autonomous-data-pipeline/adp/sink"
-	"github.com/autonomous-data-pipeline/adp/sink/sinktest"
 )
-
-// customer is an event with some fields given as JSON.
-func customer(n int, given map[string]string) string {
-	fields := map[string]string{
-		"id": fmt.Sprintf(`"e-%d"`, n), "customer_id": fmt.Sprint(n), "name": `"Ana"`, "email": `"ana@shop.example"`, "country": `"DE"`, "plan": `"pro"`,
-		"age": "40", "monthly_spend": "9.5", "active": "true", "signup_date": `"2026-01-02"`, "event_time": `"2026-11-23T08:59:00Z"`,
-	}
-	maps.Copy(fields, given)
-	var parts []string
-	for _, k := range slices.Sorted(maps.Keys(fields)) {
-		parts = append(parts, fmt.Sprintf("%q:%s", k, fields[k]))
-	}
-	return "{" + strings.Join(parts, ",") + "}"
-}
-
-// keptOut puts a run's batch into the table of customers, all of it quarantined:
-// half with a type that changed and can be mended, half with one that can't and
-// hostile text.
-func (b browse) keptOut(t *testing.T, r pipeline.RunReport) sink.Entry {
-	t.Helper()
-	set, err := config.NewCatalog(b.desk.Config, b.desk.Env).Dataset(t.Context(), "customers")
-	require.NoError(t, err)
-	var rejects []pipeline.Reject
-	for n := range 10 {
-		reject := pipeline.Reject{
-			Kind: pipeline.SuspectFile, Offset: int64(n), TimestampMs: consoletest.At.UnixMilli(), Raw: []byte(customer(n, map[string]string{"age": fmt.Sprintf(`"%d"`, 20+n)})),
-			Reasons: []pipeline.Reason{{Code: "type_changed", Field: "age", Detail: "a string, not a long"}},
-		}
-		if n >= 5 {
-			reject.Raw, reject.Reasons[0].Field, reject.Reasons[0].Detail = []byte(customer(n, map[string]string{"age": `"many"`, hostile: `"x"`})), hostile, hostile
-		}
-		rejects = append(rejects, reject)
-	}
-	rejects = append(rejects, pipeline.Reject{Kind: pipeline.MalformedFile, Offset: 10, TimestampMs: consoletest.At.UnixMilli(), Raw: []byte{0xff, 0x00}, Reasons: []pipeline.Reason{{Code: "malformed"}}})
-	load := sink.Load{
-		RunID: r.RunID, Batch: pipeline.NewBatch("customers", "customers", []pipeline.Range{{Partition: 0, Start: 0, End: 11}}), Schema: set.Declared, SchemaVersion: 1,
-		Quarantine: []pipeline.File{sinktest.WriteRejects(t, filepath.Join(t.TempDir(), "rejects.parquet"), rejects)},
-		Records:    pipeline.Records{Read: 11, Suspect: 10, Malformed: 1, Quarantined: 11},
-	}
-	_, err = set.Sink.Load(t.Context(), load)
-	require.NoError(t, err)
-	entry, err := b.desk.Entry(t.Context(), "customers", load.Batch.ID)
-	require.NoError(t, err)
-	return entry
-}
 
 // drifted is a desk with a run whose records are kept out, and its incident.
 func drifted(t *testing.T, as console.Person) (browse, ops.Incident, sink.Entry) {
 	t.Helper()
 	b := newBrowse(t, as)
 	r := b.desk.Ran(t, "run-drift", 0, pipeline.Remediated, func(r *pipeline.RunReport) {
-		r.BatchID = pipeline.NewBatch("customers", "customers", []pipeline.Range{{Partition: 0, Start: 0, End: 11}}).ID
+		r.BatchID = consoletest.KeptOut.ID
 		r.Drift = []pipeline.Drift{{Kind: pipeline.TypeChanged, Field: "age", Expected: "long", Observed: "string", Count: 5, Share: 0.45, Breaking: true}}
 		r.Conditions = []string{"schema_drift_breaking"}
 	})
-	entry := b.keptOut(t, r)
+	entry := b.desk.KeepOut(t, r, hostile)
 	b.desk.Decide(t, r)
 	cause := "customers/schema_drift_breaking/type_changed:" + hostile
 	i, _, err := b.desk.Ops.OpenIncident(t.Context(), ops.Incident{

@@ -64,7 +64,7 @@ var TheRules = Rules{
 		{"console/pages", append([]string{"ops", "config", "workflows", "console", "console/access", "console/problem"}, domain...), "pages are thin over the desk"},
 		{"console/api", append([]string{"ops", "console", "console/access", "console/problem"}, domain...), "the API is thin over the desk"},
 		{"console/access", []string{"pipeline", "ops", "console", "console/problem"}, "who asks is known before anything is asked"},
-		{"console/*test", append([]string{"config", "ops", "workflows", "console"}, domain...), reasonSuite},
+		{"console/*test", append([]string{"config", "ops", "workflows", "console", "sink/sinktest"}, domain...), reasonSuite},
 
 		{"internal/metrics", []string{"pipeline"}, "it shows numbers, whatever they are about"},
 		{"internal/temporal", []string{"pipeline", "agent", "alerting", "config", "console", "ops", "workflows"}, "it connects programs to Temporal, schedules workflows, and reads what they noted"},
