@@ -65,15 +65,19 @@ func TestTheConsolesPages(t *testing.T) {
 	s.ask(&incidents, "incidents")
 	require.NotEmpty(t, incidents)
 	pages := map[string]string{
-		"overview":  "/",
-		"pipeline":  "/pipelines/customers",
-		"runs":      "/runs",
-		"run":       "/runs/" + runs["bad-localized"].RunID,
-		"quality":   "/runs/" + runs["bad-major"].RunID + "/quality",
-		"schemas":   "/schemas/customers",
-		"decisions": "/decisions",
-		"decision":  "/decisions/" + decisions[0].ID,
-		"policy":    "/policy/customers",
+		"overview":   "/",
+		"pipeline":   "/pipelines/customers",
+		"runs":       "/runs",
+		"run":        "/runs/" + runs["bad-localized"].RunID,
+		"quality":    "/runs/" + runs["bad-major"].RunID + "/quality",
+		"schemas":    "/schemas/customers",
+		"decisions":  "/decisions",
+		"decision":   "/decisions/" + decisions[0].ID,
+		"policy":     "/policy/customers",
+		"incidents":  "/incidents",
+		"incident":   "/incidents/" + runs["bad-major"].Incident,
+		"quarantine": "/quarantine",
+		"batch":      "/quarantine/customers/" + runs["type-drift"].BatchID,
 	}
 	b := s.enter(t, base)
 	require.Empty(t, b.Faults())
