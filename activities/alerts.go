@@ -68,25 +68,38 @@ func (s *Set) addRun(ctx context.Context, a *alerting.Alert) error {
 	if err != nil {
 		return err
 	}
-	for name, n := range map[string]int64{"records read": r.Records.Read, "loaded": r.Records.Loaded, "quarantined": r.Records.Quarantined, "held": r.Records.Held, "late": r.Late.Count, "failing": r.Quality.Failed, "lag": r.Source.Lag} {
-		if n > 0 || name == "records read" {
-			a.Facts[name] = strconv.FormatInt(n, 10)
+	a.Facts = numbers(r)
+	s.addRunbook(a, r.Conditions)
+	return nil
+}
+
+// addRunbook links to what to do about the first condition.
+func (s *Set) addRunbook(a *alerting.Alert, conditions []string) {
+	if s.Runbook == nil || len(conditions) == 0 || a.Links["runbook"] != "" {
+		return
+	}
+	if link := s.Runbook(conditions[0]); link != "" {
+		a.Links["runbook"] = link
+	}
+}
+
+// numbers are a run's, as people read them. What is none is left out.
+func numbers(r pipeline.RunReport) map[string]string {
+	out := map[string]string{"records read": strconv.FormatInt(r.Records.Read, 10)}
+	for name, n := range map[string]int64{"loaded": r.Records.Loaded, "quarantined": r.Records.Quarantined, "held": r.Records.Held, "late": r.Late.Count, "failing": r.Quality.Failed, "lag": r.Source.Lag} {
+		if n > 0 {
+			out[name] = strconv.FormatInt(n, 10)
 		}
 	}
 	for name, share := range map[string]float64{"late share": r.Late.Share, "failing share": r.Quality.Share} {
 		if share > 0 {
-			a.Facts[name] = strconv.FormatFloat(100*share, 'f', 2, 64) + "%"
+			out[name] = strconv.FormatFloat(100*share, 'f', 2, 64) + "%"
 		}
 	}
 	if r.Failure != nil {
-		a.Facts["failed stage"] = r.Failure.Stage
+		out["failed stage"] = r.Failure.Stage
 	}
-	if s.Runbook != nil && len(r.Conditions) > 0 {
-		if link := s.Runbook(r.Conditions[0]); link != "" {
-			a.Links["runbook"] = link
-		}
-	}
-	return nil
+	return out
 }
 
 // addIncident adds what may be answered, and what is advised.
@@ -96,6 +109,10 @@ func (s *Set) addIncident(ctx context.Context, a *alerting.Alert) error {
 		return err
 	}
 	a.OpenedAt, a.Advice, a.Count = i.OpenedAt, i.Advice, i.Count
+	if len(a.Facts) == 0 && i.Facts != nil { // it is opened before its run has reported
+		a.Facts = i.Facts
+	}
+	s.addRunbook(a, i.Conditions())
 	if i.Status == ops.Resolved {
 		return nil
 	}

@@ -33,7 +33,7 @@ func (s *Set) openIncident(ctx context.Context, req agent.IncidentRequest) (pipe
 		ID: ops.IncidentID(req.Run.RunID, plan.Args.Cause), Pipeline: d.Name, Cause: plan.Args.Cause,
 		RunID: req.Run.RunID, BatchID: batchID, WorkflowID: req.Run.WorkflowID,
 		Severity: req.Decision.Severity, Title: incidentTitle(d.Name, req.Decision, plan), Summary: req.Decision.Summary,
-		Hold: plan.Args.Hold, OpenedAt: s.Now(), Advice: plan.Args.Advice, Mapping: plan.Args.Mapping,
+		Hold: plan.Args.Hold, OpenedAt: s.Now(), Facts: numbers(req.Report), Advice: plan.Args.Advice, Mapping: plan.Args.Mapping,
 	})
 	if err != nil {
 		return pipeline.Incident{}, err

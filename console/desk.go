@@ -2,6 +2,7 @@ package console
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -274,12 +275,19 @@ func (d *Desk) Run(ctx context.Context, by Person, name, key string) (Started, e
 }
 
 // Settle replays or discards a batch's quarantined records, apart from any
-// incident. It takes an approver.
+// incident: one that an open incident waits for is ErrConflict, since it is
+// answered there. It takes an approver.
 func (d *Desk) Settle(ctx context.Context, by Person, name, batchID string, a pipeline.Answer) (Started, error) {
 	if err := by.needs(Approver, a.Resolution+" batch "+batchID); err != nil {
 		return Started{}, err
 	}
 	if err := d.Declared(name); err != nil {
+		return Started{}, err
+	}
+	if i, err := d.WaitsFor(ctx, name, batchID); err != nil || i != nil {
+		if err == nil {
+			err = fmt.Errorf("%s batch %s: %w: incident %s waits for an answer on it; answer that", a.Resolution, batchID, ErrConflict, i.ID)
+		}
 		return Started{}, err
 	}
 	a.By = by.Name
@@ -288,6 +296,24 @@ func (d *Desk) Settle(ctx context.Context, by Person, name, batchID string, a pi
 	}
 	return d.Temporal.Start(ctx, fmt.Sprintf("%s/%s/%s/%s", a.Resolution, name, batchID, uuid.NewString()[:8]), workflows.ReplayQuarantine,
 		pipeline.SettleRequest{Pipeline: name, BatchID: batchID, Answer: a})
+}
+
+// WaitsFor is the open incident whose answer settles a batch, or nil.
+func (d *Desk) WaitsFor(ctx context.Context, name, batchID string) (*ops.Incident, error) {
+	open, err := d.Ops.Unresolved(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	for _, i := range open {
+		batches, err := d.Ops.BatchesOf(ctx, i.ID)
+		if err != nil && !errors.Is(err, ops.ErrNotFound) {
+			return nil, err
+		}
+		if slices.Contains(batches, batchID) {
+			return &i, nil
+		}
+	}
+	return nil, nil
 }
 
 // SetPaused pauses or resumes a pipeline's schedule. It takes an operator.

@@ -42,6 +42,8 @@ type Incident struct {
 	Count          int            `json:"count"`             // runs of this cause
 	Timeline       []Event        `json:"timeline"`          // oldest first
 
+	Facts map[string]string `json:"facts,omitempty"` // numbers of the run that opened it, by name
+
 	// What the agent advises to answer, and the mapping of a replay.
 	Advice  string            `json:"advice,omitempty"`
 	Mapping *pipeline.Mapping `json:"mapping,omitempty"`

@@ -47,7 +47,10 @@ func (w *watcher) listen() (changed chan struct{}, leave func(), ok bool) {
 	if len(w.listeners) == 1 {
 		ctx, cancel := context.WithCancel(context.Background())
 		w.stop = cancel
-		go w.watch(ctx)
+		// What changes from now on is told: the first look is taken before
+		// anybody is greeted. If it can't be had, the next one is a change.
+		first, _ := w.look(ctx)
+		go w.watch(ctx, first)
 	}
 	return changed, func() { w.leave(changed) }, true
 }
@@ -61,10 +64,9 @@ func (w *watcher) leave(c chan struct{}) {
 	}
 }
 
-func (w *watcher) watch(ctx context.Context) {
+func (w *watcher) watch(ctx context.Context, last string) {
 	tick := time.NewTicker(pollEvery)
 	defer tick.Stop()
-	last, _ := w.look(ctx) // if it can't be said, the next look is a change
 	for {
 		select {
 		case <-ctx.Done():

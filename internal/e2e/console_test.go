@@ -3,18 +3,28 @@
 package e2e
 
 import (
+	"encoding/json"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/client"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/autonomous-data-pipeline/adp/agent"
+	"github.com/autonomous-data-pipeline/adp/alerting"
 	"github.com/autonomous-data-pipeline/adp/internal/browser"
 	"github.com/autonomous-data-pipeline/adp/ops"
 	"github.com/autonomous-data-pipeline/adp/pipeline"
+	"github.com/autonomous-data-pipeline/adp/workflows"
 )
 
 // startConsole is a stack whose worker serves the console, and its address.
@@ -105,4 +115,131 @@ func TestTheConsolesPages(t *testing.T) {
 			}
 		})
 	}
+}
+
+// catcher receives alerts by webhook.
+type catcher struct {
+	mu     sync.Mutex
+	alerts []alerting.Alert
+}
+
+func (c *catcher) ServeHTTP(_ http.ResponseWriter, r *http.Request) {
+	var a alerting.Alert
+	if json.NewDecoder(r.Body).Decode(&a) != nil {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.alerts = append(c.alerts, a)
+}
+
+func (c *catcher) all() []alerting.Alert {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.Clone(c.alerts)
+}
+
+// wait gives the first alert of an event.
+func (c *catcher) wait(t *testing.T, e alerting.Event) alerting.Alert {
+	t.Helper()
+	var found alerting.Alert
+	require.Eventually(t, func() bool {
+		i := slices.IndexFunc(c.all(), func(a alerting.Alert) bool { return a.Event == e })
+		if i >= 0 {
+			found = c.all()[i]
+		}
+		return i >= 0
+	}, limit, 20*time.Millisecond, "nobody is told: %s", e)
+	return found
+}
+
+// From an alert's link to the answered incident and the loaded batch: a person
+// with nothing but the alert and a token.
+func TestFromAnAlertsLinkToTheLoadedBatch(t *testing.T) {
+	people := &catcher{}
+	far := httptest.NewServer(people)
+	t.Cleanup(far.Close)
+	s, base := startConsole(t, "ALERT_WEBHOOK_URL="+far.URL)
+	s.produce(t, "bad-major", 2_000)
+	held := s.run()
+	require.Equal(t, pipeline.Held, held.Outcome)
+	told := people.wait(t, alerting.EventOpened)
+	require.Equal(t, base+"/incidents/"+held.Incident, told.Links["console"])
+	require.Equal(t, []string{"release", "replay", "discard"}, told.Answers)
+	require.Equal(t, "2000", told.Facts["held"])
+
+	var token struct {
+		Token string `json:"token"`
+	}
+	s.ask(&token, "token", "create", "anna", "--role", "approver")
+	b := browser.Start(t, base)
+	b.Look(390, 800, "light") // from where she is
+	b.Open(told.Links["console"])
+	b.Wait("Log in")
+	b.Type("#token", token.Token)
+	b.Click("button.primary")
+	b.Wait("Nobody is on it yet, and a batch is held.")
+	b.Click(`input[value="release"]`)
+	b.Wait("What release would do")
+	b.Type("#comment", "checked with the shop")
+	b.Click(`input[name="confirm"]`)
+	b.Click("button.primary")
+	b.Wait("Resolved: release by anna")
+	require.Empty(t, b.Faults())
+
+	account := s.verify()
+	require.Equal(t, []int64{2_000, 0, 0}, []int64{account.Table, account.Quarantine, account.Held})
+	ended := people.wait(t, alerting.EventResolved)
+	require.Equal(t, &alerting.Answer{Resolution: "release", By: "anna", Comment: "checked with the shop"}, ended.Answer)
+	require.Equal(t, told.Group, ended.Group)
+	var asked []agent.Entry
+	s.ask(&asked, "audit", "show", "customers", "--kind", "request")
+	require.Len(t, asked, 1)
+	var request agent.PersonRequest
+	require.NoError(t, json.Unmarshal(asked[0].Body, &request))
+	require.Equal(t, []string{"anna", "approver", "console", "release", held.Incident},
+		[]string{request.By, request.Role, request.Via, request.What, request.Target})
+	b.Open(base + "/pipelines/customers")
+	b.Wait("well")
+}
+
+// A storm: a thousand failing runs in a minute are one incident, and a bounded
+// number of messages, whose senders' number stands in them.
+func TestAStormOfFailingRunsIsOneIncident(t *testing.T) {
+	const runs = 1000
+	people := &catcher{}
+	far := httptest.NewServer(people)
+	t.Cleanup(far.Close)
+	s := startWith(t, "ALERT_WEBHOOK_URL="+far.URL)
+	// A setting is wrong, and every run's plan fails at once.
+	s.declare(func(text string) string { return strings.Replace(text, "quality:", "qualty:", 1) })
+	began := time.Now()
+	var group errgroup.Group
+	group.SetLimit(50)
+	for n := range runs {
+		group.Go(func() error {
+			run, err := s.client.ExecuteWorkflow(t.Context(), client.StartWorkflowOptions{
+				ID: fmt.Sprintf("run/customers/storm/%d", n), TaskQueue: taskQueue,
+			}, workflows.PipelineRun, pipeline.RunRequest{Pipeline: "customers"})
+			if err != nil {
+				return err
+			}
+			_ = run.Get(t.Context(), nil) // that it fails is the point
+			return nil
+		})
+	}
+	require.NoError(t, group.Wait())
+	s.quiet()
+	var incidents []ops.Incident
+	s.ask(&incidents, "incidents", "--all")
+	got := people.all()
+	t.Logf("%d failing runs in %v: %d incidents, %d messages", runs, time.Since(began).Round(time.Second), len(incidents), len(got))
+	causes := map[string]int{}
+	for _, i := range incidents {
+		causes[i.Cause] += i.Count
+	}
+	require.Len(t, incidents, 1, "%v", causes)
+	require.Greater(t, incidents[0].Count, runs/2, "the runs have joined it")
+	require.NotEmpty(t, got)
+	require.LessOrEqual(t, len(got), 20, "an hour's throttle")
 }
