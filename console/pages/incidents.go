@@ -20,6 +20,9 @@ import (
 // trendAge is how far back the trends of incidents go.
 const trendAge = 26 * 7 * 24 * time.Hour
 
+// maxTold is how many messages an incident's page lists.
+const maxTold = 50
+
 func (p *Site) incidentRoutes(mux *http.ServeMux) {
 	mux.HandleFunc("GET /incidents", p.incidents)
 	mux.HandleFunc("GET /incidents/{id}", p.incident)
@@ -95,8 +98,9 @@ type incidentPage struct {
 	Run        *pipeline.RunReport
 	Decisions  []decided
 	Runbooks   []runbook
-	Outside    []sink.Entry // what an answer settles
-	Problems   []string     // what couldn't be looked at
+	Told       []ops.Delivery // newest first
+	Outside    []sink.Entry   // what an answer settles
+	Problems   []string       // what couldn't be looked at
 	Form       answerForm
 }
 
@@ -130,6 +134,10 @@ func (p *Site) showIncident(w http.ResponseWriter, r *http.Request, status int, 
 			p.fail(w, r, err)
 			return
 		}
+	}
+	if page.Told, err = p.desk.Ops.Deliveries(r.Context(), i.Pipeline, i.ID, maxTold); err != nil {
+		p.fail(w, r, err)
+		return
 	}
 	whole := p.lookOutside(r.Context(), &page)
 	page.Form.prepare("/incidents/"+i.ID, incidentChoices(page, whole), i)

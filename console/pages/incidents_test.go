@@ -72,6 +72,23 @@ func TestAnIncidentShowsWhatItTakesToDecide(t *testing.T) {
 	require.True(t, filled, "and its mapping")
 }
 
+func TestAnIncidentShowsWhoWasToldAndWhoCouldNotBe(t *testing.T) {
+	b, i, _ := drifted(t, consoletest.Viewer)
+	_, before := b.page(t, "/incidents/"+i.ID)
+	require.NotContains(t, before, "Who was told")
+	for channel, problem := range map[string]string{"slack": "", "email": hostile} {
+		status := map[bool]string{true: ops.Sent, false: ops.Failed}[problem == ""]
+		require.NoError(t, b.desk.Ops.SaveDelivery(t.Context(), ops.Delivery{
+			Alert: i.ID + "/opened", Group: i.ID, Channel: channel, Pipeline: i.Pipeline, Incident: i.ID, Event: "opened", Status: status, Attempts: 2, Error: problem, At: consoletest.At,
+		}))
+	}
+	_, text := b.page(t, "/incidents/"+i.ID)
+	for _, says := range []string{"Who was told", "slack", "sent", "email", "failed", "&lt;script&gt;alert"} {
+		require.Contains(t, text, says)
+	}
+	require.NotContains(t, text, "<script>alert")
+}
+
 func hasAttr(n *html.Node, key string) bool {
 	for _, a := range n.Attr {
 		if a.Key == key {
