@@ -176,22 +176,13 @@ func (p *Site) settleEntry(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// settle starts moving a batch's records, unless an incident waits for an
-// answer on them: that one would never be told.
+// settle starts moving a batch's records.
 func (p *Site) settle(ctx context.Context, name, batchID string, a pipeline.Answer) (console.Started, error) {
 	if a.Resolution != pipeline.Replay && a.Resolution != pipeline.Discard {
 		return console.Started{}, pipeline.Faultf(pipeline.BadData, "answer %q on batch %s: it must be replay or discard", a.Resolution, batchID)
 	}
-	e, err := p.desk.Entry(ctx, name, batchID)
-	if err != nil {
+	if _, err := p.desk.Entry(ctx, name, batchID); err != nil {
 		return console.Started{}, err
-	}
-	waiting, err := p.desk.Ops.Unresolved(ctx, name)
-	if err != nil {
-		return console.Started{}, err
-	}
-	if i := waitsFor(waiting, e); i != nil {
-		return console.Started{}, pipeline.Faultf(pipeline.BadData, "%s batch %s: incident %s waits for an answer on it: answer that one", a.Resolution, batchID, i.ID)
 	}
 	return p.desk.Settle(ctx, access.From(ctx).Person, name, batchID, a)
 }

@@ -75,7 +75,7 @@ func TestABatchIsSettledApartOnlyIfNoIncidentWaits(t *testing.T) {
 	b, i, entry := drifted(t, consoletest.Approver)
 	at := "/quarantine/customers/" + entry.BatchID
 	w := b.ask(t, http.MethodPost, at+"/answer", replayForm())
-	require.Equal(t, http.StatusUnprocessableEntity, w.Code)
+	require.Equal(t, http.StatusConflict, w.Code)
 	require.Contains(t, w.Body.String(), "answer that one")
 
 	require.NoError(t, b.desk.Ops.Resolve(t.Context(), i.ID, pipeline.Close, "ada", "", consoletest.At))
