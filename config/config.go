@@ -34,6 +34,7 @@ type Config struct {
 	Temporal     Temporal
 	Console      Console
 	RunbookURL   string // RUNBOOK_URL, where there is a file <condition>.md for each condition; default this project's own
+	Trigger      Trigger
 	Webhook      webhook.Config
 	AlertingFile string          // ALERTING_FILE, who is told what, default "alerting.yml", which may be missing
 	Actions      *agent.Registry // own actions that rules may plan; nil: there are none
@@ -144,6 +145,7 @@ func FromEnv(env func(string) string) (Config, error) {
 			WebUI:     strings.TrimSuffix(get("TEMPORAL_UI", "http://127.0.0.1:"+get("TEMPORAL_UI_PORT", "8233")), "/"),
 		},
 		Console: Console{Addr: env("CONSOLE_ADDR"), TrustProxy: env("CONSOLE_TRUST_PROXY") == "true"},
+		Trigger: triggerFrom(env),
 		Webhook: webhook.Config{URL: env("ALERT_WEBHOOK_URL"), Secret: env("ALERT_WEBHOOK_SECRET")},
 	}
 	if c.Console.Addr != "" {
@@ -152,7 +154,7 @@ func FromEnv(env func(string) string) (Config, error) {
 	c.Console.URL = strings.TrimSuffix(get("CONSOLE_URL", c.Console.URL), "/")
 	c.RunbookURL = strings.TrimSuffix(get("RUNBOOK_URL", ownRunbooks), "/")
 	c.OpsDB = get("OPS_DB", filepath.Join(c.DataDir, "ops", "ops.db"))
-	var errs []error
+	errs := []error{c.Trigger.validate()}
 	if !slices.Contains([]string{"debug", "info", "warn", "error"}, c.LogLevel) {
 		errs = append(errs, pipeline.Misconfiguredf("LOG_LEVEL", "log level %q is none of debug, info, warn, error", c.LogLevel))
 	}

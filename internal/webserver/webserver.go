@@ -17,6 +17,7 @@ import (
 	"github.com/autonomous-data-pipeline/adp/console/api"
 	"github.com/autonomous-data-pipeline/adp/console/pages"
 	"github.com/autonomous-data-pipeline/adp/console/site"
+	"github.com/autonomous-data-pipeline/adp/console/trigger"
 	"github.com/autonomous-data-pipeline/adp/internal/temporal"
 	"github.com/autonomous-data-pipeline/adp/ops"
 )
@@ -59,6 +60,7 @@ func Handler(desk *console.Desk, o Options) http.Handler {
 	guard := access.NewGuard(desk.Ops, access.Options{Now: desk.Now, TrustProxy: o.Config.Console.TrustProxy, Login: shown.Login})
 	mux := http.NewServeMux()
 	mux.Handle("/api/", api.New(desk, o.Log))
+	mux.Handle("/hooks/", trigger.New(desk, trigger.Config{Secret: o.Config.Trigger.Secret, Log: o.Log}))
 	mux.Handle("/", shown)
 	return guard.Wrap(mux)
 }
