@@ -63,6 +63,7 @@ var TheRules = Rules{
 		{"console/problem", []string{"pipeline", "ops", "console"}, "it gives errors a status"},
 		{"console/pages", append([]string{"ops", "config", "workflows", "console", "console/access", "console/problem"}, domain...), "pages are thin over the desk"},
 		{"console/api", append([]string{"ops", "console", "console/access", "console/problem"}, domain...), "the API is thin over the desk"},
+		{"console/mcp", []string{"pipeline", "agent", "ops", "sink", "console"}, "assistants read what the desk knows, and reach nothing that writes"},
 		{"console/trigger", []string{"pipeline", "ops", "console", "console/access", "console/problem"}, "it understands notifications; starting is the desk's"},
 		{"console/access", []string{"pipeline", "ops", "console", "console/problem"}, "who asks is known before anything is asked"},
 		{"console/*test", append([]string{"config", "ops", "workflows", "console", "sink/sinktest"}, domain...), reasonSuite},
