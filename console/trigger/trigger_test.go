@@ -100,6 +100,12 @@ func TestWithoutASecretNoSignatureCounts(t *testing.T) {
 	require.Equal(t, 401, w.Code)
 }
 
+func TestASignatureIsWhatOpensslMakesOfIt(t *testing.T) {
+	// printf '%s.%s' 1795424400 '{"id":"7"}' | openssl dgst -sha256 -hmac 0123456789abcdef0123456789abcdef
+	require.Equal(t, "v1=139bbd63da813647c0ea2f6bb1ddcd14bc65fcb4e1930483248414986334cb8e",
+		trigger.Sign("0123456789abcdef0123456789abcdef", "1795424400", []byte(`{"id":"7"}`)))
+}
+
 func TestASignatureCountsOnce(t *testing.T) {
 	d, h := newHook(t)
 	headers := signed("", consoletest.At)
