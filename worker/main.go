@@ -16,7 +16,9 @@ import (
 
 	"github.com/autonomous-data-pipeline/adp/activities"
 	"github.com/autonomous-data-pipeline/adp/config"
+	"github.com/autonomous-data-pipeline/adp/console"
 	"github.com/autonomous-data-pipeline/adp/internal/metrics"
+	"github.com/autonomous-data-pipeline/adp/internal/notify"
 	"github.com/autonomous-data-pipeline/adp/internal/own"
 	"github.com/autonomous-data-pipeline/adp/internal/temporal"
 	"github.com/autonomous-data-pipeline/adp/internal/webserver"
@@ -74,13 +76,17 @@ func run(ctx context.Context) error {
 	if err := temporal.EnsureSearchAttributes(ctx, cl, c.Temporal.Namespace); err != nil {
 		return err
 	}
+	people := webserver.Options{Config: c, Env: os.Getenv, Ops: store, Client: cl, Log: logger, Version: version}
 	if c.Console.Addr != "" {
-		server, err := webserver.Start(ctx, webserver.Options{Config: c, Env: os.Getenv, Ops: store, Client: cl, Log: logger, Version: version})
+		server, err := webserver.Start(ctx, people)
 		if err != nil {
 			return err
 		}
 		defer func() { _ = server.Close() }() // the process ends
 		logger.Info("console", "address", "http://"+server.Address)
+	}
+	if c.Trigger.Topic != "" {
+		go follow(ctx, webserver.Desk(people), c.Trigger, logger)
 	}
 	channels, err := c.Channels(logger)
 	if err != nil {
@@ -107,6 +113,14 @@ func run(ctx context.Context) error {
 	interrupt := make(chan any, 1)
 	go func() { <-ctx.Done(); interrupt <- nil }()
 	return w.Run(interrupt)
+}
+
+// follow starts runs for notifications until the process ends.
+func follow(ctx context.Context, desk *console.Desk, t config.Trigger, log *slog.Logger) {
+	log.Info("follow notifications", "topic", t.Topic, "group", t.Group)
+	if err := notify.New(desk, notify.Config{Brokers: t.Brokers, Topic: t.Topic, Group: t.Group, Log: log}).Run(ctx); err != nil {
+		log.Error("follow notifications; none are followed until the worker is started again", "topic", t.Topic, "error", err)
+	}
 }
 
 // registry is the part of a worker that register needs; tests pass the test
