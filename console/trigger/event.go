@@ -79,7 +79,7 @@ func Read(attribute func(name string) string, body []byte) (Event, error) {
 	}
 	var m message
 	if json.Unmarshal(body, &m) != nil {
-		return Event{}, nil // another format, which says nothing to us
+		return Event{}, nil //nolint:nilerr // another format, which says nothing to us
 	}
 	if len(m.Records) > 0 && m.Records[0].S3.Bucket.Name != "" {
 		return Event{Pipeline: text(m.Pipeline), Key: objectsKey(m.Records)}, nil
