@@ -27,17 +27,30 @@ type Harness struct {
 	// Break makes the far end fail from now on, None mends it. A channel
 	// without a far end leaves it nil.
 	Break func(Trouble)
+	// CannotWait says that the far end has no way to tell how long it wants to
+	// be left alone.
+	CannotWait bool
 	// Secrets are texts that no error may show: tokens, passwords.
 	Secrets []string
 }
 
-// Alert is one with every field set.
+// Alert is one with every field set but Answer, which comes with the end.
 func Alert() alerting.Alert {
 	return alerting.Alert{
 		ID: "inc-1/opened", Pipeline: "customers", RunID: "run-1", Incident: "inc-1", Severity: "critical",
 		Title: "batch held", Text: "9% of 50,000 records failed", At: time.Date(2026, 11, 23, 2, 0, 0, 0, time.UTC),
 		Facts: map[string]string{"failing_share": "0.09"}, Links: map[string]string{"workflow": "http://127.0.0.1:8233/x"},
+		Group: "inc-1", Event: alerting.EventOpened, Count: 3, OpenedAt: time.Date(2026, 11, 23, 1, 30, 0, 0, time.UTC),
+		Answers: []string{"release", "replay", "discard"}, Advice: "replay",
 	}
+}
+
+// Resolved is the alert that ends what Alert opened.
+func Resolved() alerting.Alert {
+	a := Alert()
+	a.ID, a.Event, a.Answers, a.Advice = "inc-1/resolved", alerting.EventResolved, nil, ""
+	a.Answer = &alerting.Answer{Resolution: "replay", By: "vera", Comment: "the mapping is fixed"}
+	return a
 }
 
 // Run checks a channel. open makes a fresh one with nothing received.
@@ -71,6 +84,18 @@ func Run(t *testing.T, open func(t *testing.T) Harness) {
 		require.NoError(t, h.Notifier.Notify(t.Context(), alerting.Alert{ID: "a1", Title: "hello"}))
 		require.Len(t, h.Received(), 1)
 		require.Contains(t, h.Received()[0], "hello")
+	})
+	t.Run("every event of an incident's life arrives", func(t *testing.T) {
+		for _, event := range []alerting.Event{"", alerting.EventOpened, alerting.EventReminder, alerting.EventAcknowledged} {
+			h := open(t)
+			a := Alert()
+			a.Event = event
+			require.NoError(t, h.Notifier.Notify(t.Context(), a))
+			require.Len(t, h.Received(), 1, event)
+		}
+		h := open(t)
+		require.NoError(t, h.Notifier.Notify(t.Context(), Resolved()))
+		require.Len(t, h.Received(), 1)
 	})
 	t.Run("a cancelled context sends nothing", func(t *testing.T) {
 		h := open(t)
@@ -125,7 +150,13 @@ func hostile(t *testing.T, open func(t *testing.T) Harness) {
 		"title":    func(a *alerting.Alert) { a.Title = text },
 		"text":     func(a *alerting.Alert) { a.Text = text },
 		"facts":    func(a *alerting.Alert) { a.Facts = map[string]string{text: text} },
-		"links":    func(a *alerting.Alert) { a.Links = map[string]string{text: text} },
+		"group":    func(a *alerting.Alert) { a.Group = text },
+		"event":    func(a *alerting.Alert) { a.Event = text },
+		"answers":  func(a *alerting.Alert) { a.Answers, a.Advice = []string{text}, text },
+		"answer": func(a *alerting.Alert) {
+			a.Answer = &alerting.Answer{Resolution: text, By: text, Comment: text}
+		},
+		"links": func(a *alerting.Alert) { a.Links = map[string]string{text: text} },
 	}
 	for name, spoil := range fields {
 		t.Run(name, func(t *testing.T) {
@@ -160,7 +191,10 @@ func troubled(t *testing.T, open func(t *testing.T) Harness) {
 			var fault *pipeline.Fault
 			require.ErrorAs(t, err, &fault)
 			require.NotEmpty(t, fault.Setting, "it names the setting to look at")
-			if trouble == Busy {
+			if trouble == Busy && !h.CannotWait {
+				var after *alerting.RetryAfter
+				require.ErrorAs(t, err, &after, "it carries the wait")
+				require.Equal(t, 7*time.Second, after.Wait)
 				require.ErrorContains(t, err, "7", "it says how long the far end wants to be left alone")
 			}
 			keepsSecrets(t, h, err)

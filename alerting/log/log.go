@@ -32,8 +32,9 @@ func (n *Notifier) Notify(ctx context.Context, a alerting.Alert) error {
 		return nil
 	}
 	line := slog.NewRecord(time.Now(), at, "alert", 0)
-	line.Add("id", a.ID, "pipeline", a.Pipeline, "run_id", a.RunID, "incident", a.Incident,
-		"severity", a.Severity, "title", a.Title, "text", a.Text, "at", a.At, "facts", a.Facts, "links", a.Links)
+	line.Add("id", a.ID, "group", a.Group, "event", a.Event, "pipeline", a.Pipeline, "run_id", a.RunID, "incident", a.Incident,
+		"severity", a.Severity, "title", a.Title, "text", a.Text, "at", a.At, "opened_at", a.OpenedAt, "count", a.Count,
+		"facts", a.Facts, "links", a.Links, "answers", a.Answers, "advice", a.Advice, "answer", a.Answer)
 	// A logger would drop the handler's error, and with it the alert.
 	if err := n.log.Handle(ctx, line); err != nil {
 		return pipeline.Faultf(pipeline.Transient, "write alert %s to the log: %w", a.ID, err)

@@ -9,9 +9,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"errors"
-	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -19,6 +16,7 @@ import (
 	"time"
 
 	"github.com/autonomous-data-pipeline/adp/alerting"
+	"github.com/autonomous-data-pipeline/adp/alerting/transport"
 	"github.com/autonomous-data-pipeline/adp/pipeline"
 )
 
@@ -38,9 +36,6 @@ const (
 // setting is what errors name.
 const setting = "ALERT_WEBHOOK_URL"
 
-// timeLimit bounds one delivery unless Config says otherwise.
-const timeLimit = 10 * time.Second
-
 // Config says where to post. URL and secret may hold credentials: no error
 // shows them.
 type Config struct {
@@ -51,9 +46,8 @@ type Config struct {
 
 // Validate reports whether the URL can be posted to.
 func (c Config) Validate() error {
-	u, err := url.Parse(c.URL)
-	if err != nil || u.Hostname() == "" || (u.Scheme != "http" && u.Scheme != "https") {
-		return pipeline.Misconfiguredf(setting, "the webhook's address is no http or https URL") // err would show it
+	if err := transport.Address("the webhook", setting, c.URL); err != nil {
+		return err
 	}
 	if c.Timeout < 0 {
 		return pipeline.Misconfiguredf(setting, "the webhook's time limit %v is negative", c.Timeout)
@@ -64,7 +58,7 @@ func (c Config) Validate() error {
 // Notifier posts to one URL.
 type Notifier struct {
 	config Config
-	client *http.Client
+	client *transport.Client
 }
 
 // New makes the channel. Nothing is sent.
@@ -72,14 +66,7 @@ func New(c Config) (*Notifier, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
-	if c.Timeout == 0 {
-		c.Timeout = timeLimit
-	}
-	return &Notifier{config: c, client: &http.Client{
-		Timeout: c.Timeout,
-		// A redirect would take the alert, and its signature, to somebody else.
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}}, nil
+	return &Notifier{config: c, client: transport.New("the webhook", setting, c.Timeout)}, nil
 }
 
 // Name is "webhook".
@@ -92,13 +79,8 @@ func (n *Notifier) Notify(ctx context.Context, a alerting.Alert) error {
 	if err != nil {
 		return err
 	}
-	res, err := n.client.Do(req)
-	if err != nil {
-		return unreachable(ctx, err)
-	}
-	defer func() { _ = res.Body.Close() }()                     // the answer's status is all that counts
-	_, _ = io.Copy(io.Discard, io.LimitReader(res.Body, 1<<16)) // lets the connection be used again
-	return verdict(res)
+	_, err = n.client.Do(req)
+	return err
 }
 
 func (n *Notifier) request(ctx context.Context, a alerting.Alert) (*http.Request, error) {
@@ -128,49 +110,6 @@ func headerValue(text string) string {
 		return url.QueryEscape(text)
 	}
 	return text
-}
-
-// unreachable drops the URL that net/http puts into its errors.
-func unreachable(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
-		return fmt.Errorf("post to the webhook: %w", ctx.Err())
-	}
-	var u *url.Error
-	if errors.As(err, &u) {
-		err = u.Err
-	}
-	return fault(pipeline.Transient, "post to the webhook: %w; is it up, and reachable from here?", err)
-}
-
-// verdict takes nothing but numbers from the answer: its texts are somebody
-// else's.
-func verdict(res *http.Response) error {
-	code := res.StatusCode
-	status := strings.TrimSpace(fmt.Sprintf("%d %s", code, http.StatusText(code)))
-	switch {
-	case code/100 == 2:
-		return nil
-	case code >= 500 || code == http.StatusTooManyRequests || code == http.StatusRequestTimeout || code == http.StatusTooEarly:
-		return fault(pipeline.Transient, "post to the webhook: it answered %s%s", status, retryAfter(res.Header.Get("Retry-After")))
-	case code/100 == 3:
-		return fault(pipeline.Misconfigured, "post to the webhook: it answered %s, and alerts follow no redirect: set the final address", status)
-	}
-	return fault(pipeline.Misconfigured, "post to the webhook: it refused with %s; check its address, its secret and what it expects", status)
-}
-
-func fault(kind pipeline.Kind, format string, args ...any) error {
-	return &pipeline.Fault{Kind: kind, Setting: setting, Err: fmt.Errorf(format, args...)}
-}
-
-// retryAfter says when the receiver wants to hear again: seconds, or a date.
-func retryAfter(header string) string {
-	if s, err := strconv.ParseUint(header, 10, 31); err == nil {
-		return fmt.Sprintf(", and asks to be left alone for %d s", s)
-	}
-	if t, err := http.ParseTime(header); err == nil {
-		return ", and asks to be left alone until " + t.Format(time.RFC3339)
-	}
-	return ""
 }
 
 // Sign is the signature header's value, for receivers to compare with.
