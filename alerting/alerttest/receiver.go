@@ -21,6 +21,7 @@ const (
 
 // Delivery is one request that a Receiver took.
 type Delivery struct {
+	Path   string
 	Header http.Header
 	Body   string
 }
@@ -28,6 +29,10 @@ type Delivery struct {
 // Receiver is a far end that speaks HTTP. Its zero value takes every delivery;
 // it is safe for concurrent use.
 type Receiver struct {
+	// Reply gives the answer to a delivery that it takes; nil answers 204. Set
+	// it before the first delivery.
+	Reply func(Delivery) (status int, body string)
+
 	mu      sync.Mutex
 	trouble Trouble
 	got     []Delivery
@@ -62,9 +67,10 @@ func (r *Receiver) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	if err != nil {
 		return // the sender hung up
 	}
-	switch r.take(Delivery{Header: req.Header.Clone(), Body: string(body)}) {
+	d := Delivery{Path: req.URL.Path, Header: req.Header.Clone(), Body: string(body)}
+	switch r.take(d) {
 	case None:
-		w.WriteHeader(http.StatusNoContent)
+		r.answer(w, d)
 	case Dropped:
 		panic(http.ErrAbortHandler) // how net/http is told to hang up
 	case Slow:
@@ -77,6 +83,17 @@ func (r *Receiver) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	case Rejected:
 		http.Error(w, "no such room", http.StatusBadRequest)
 	}
+}
+
+func (r *Receiver) answer(w http.ResponseWriter, d Delivery) {
+	if r.Reply == nil {
+		w.WriteHeader(http.StatusNoContent)
+		return
+	}
+	status, body := r.Reply(d)
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_, _ = io.WriteString(w, body) // the sender hung up
 }
 
 // take keeps the delivery unless there is trouble.
