@@ -29,11 +29,7 @@ var buttons = []struct{ resolution, label, confirm string }{
 
 // blocks show an alert, with buttons where people may answer it from Slack.
 func blocks(a alerting.Alert, answerable bool) []api.Block {
-	title := summary(a, maxHeader)
-	if title == "" {
-		title = "alert"
-	}
-	out := []api.Block{api.NewHeaderBlock(plain(title))}
+	out := []api.Block{api.NewHeaderBlock(plain(summary(a, maxHeader)))}
 	if text := escape(a.Text, maxSection); strings.TrimSpace(text) != "" {
 		out = append(out, api.NewSectionBlock(mrkdwn(text), nil, nil))
 	}

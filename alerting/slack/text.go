@@ -84,7 +84,7 @@ func plain(text string) *api.TextBlockObject {
 	return &api.TextBlockObject{Type: api.PlainTextType, Text: text}
 }
 
-// summary is what notifications show, and the header.
+// summary is what notifications show, and the header. It is never empty.
 func summary(a alerting.Alert, limit int) string {
 	mark := a.Severity
 	if a.Event == alerting.EventResolved {
@@ -99,7 +99,10 @@ func summary(a alerting.Alert, limit int) string {
 	if mark != "" {
 		text = "[" + mark + "] " + text
 	}
-	return line(text, limit)
+	if text = line(text, limit); text == "" {
+		return "alert"
+	}
+	return text
 }
 
 func sorted(m map[string]string) []string {
