@@ -5,15 +5,12 @@ import (
 	"errors"
 	"io"
 	"io/fs"
-	"log/slog"
 	"os"
 	"slices"
 
 	"go.yaml.in/yaml/v3"
 
 	"github.com/autonomous-data-pipeline/adp/alerting"
-	alertlog "github.com/autonomous-data-pipeline/adp/alerting/log"
-	"github.com/autonomous-data-pipeline/adp/alerting/webhook"
 	"github.com/autonomous-data-pipeline/adp/pipeline"
 )
 
@@ -34,19 +31,6 @@ func (c Config) Alerting() (alerting.Settings, error) {
 		return s, inFile(c.AlertingFile, nil, &pipeline.Fault{Kind: pipeline.Misconfigured, Setting: "ALERTING_FILE", Err: err})
 	}
 	return s, nil
-}
-
-// Channels are the alert channels that are set up: the log always is.
-func (c Config) Channels(logger *slog.Logger) ([]alerting.Notifier, error) {
-	all := []alerting.Notifier{alertlog.New(logger)}
-	if c.Webhook.URL != "" {
-		hook, err := webhook.New(c.Webhook)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, hook)
-	}
-	return all, nil
 }
 
 // CheckAlerting reports what is wrong with the alerting settings, given the

@@ -15,7 +15,6 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/autonomous-data-pipeline/adp/agent"
-	"github.com/autonomous-data-pipeline/adp/alerting/webhook"
 	"github.com/autonomous-data-pipeline/adp/batch"
 	"github.com/autonomous-data-pipeline/adp/pipeline"
 	"github.com/autonomous-data-pipeline/adp/sink/iceberg"
@@ -35,8 +34,8 @@ type Config struct {
 	Console      Console
 	RunbookURL   string // RUNBOOK_URL, where there is a file <condition>.md for each condition; default this project's own
 	Trigger      Trigger
-	Webhook      webhook.Config
-	AlertingFile string          // ALERTING_FILE, who is told what, default "alerting.yml", which may be missing
+	AlertingFile string // ALERTING_FILE, who is told what, default "alerting.yml", which may be missing
+	Alerts       Alerts
 	Actions      *agent.Registry // own actions that rules may plan; nil: there are none
 }
 
@@ -146,7 +145,7 @@ func FromEnv(env func(string) string) (Config, error) {
 		},
 		Console: Console{Addr: env("CONSOLE_ADDR"), TrustProxy: env("CONSOLE_TRUST_PROXY") == "true"},
 		Trigger: triggerFrom(env),
-		Webhook: webhook.Config{URL: env("ALERT_WEBHOOK_URL"), Secret: env("ALERT_WEBHOOK_SECRET")},
+		Alerts:  alertsFromEnv(env),
 	}
 	if c.Console.Addr != "" {
 		c.Console.URL = "http://" + c.Console.Addr
@@ -164,16 +163,7 @@ func FromEnv(env func(string) string) (Config, error) {
 	if u, err := url.Parse(c.RunbookURL); err != nil || u.Hostname() == "" || (u.Scheme != "http" && u.Scheme != "https") {
 		errs = append(errs, pipeline.Misconfiguredf("RUNBOOK_URL", "the runbooks' address %q is no http or https URL", c.RunbookURL))
 	}
-	if c.Webhook.URL != "" {
-		errs = append(errs, c.Webhook.Validate())
-	}
-	for _, later := range []struct{ key, what string }{
-		{"ALERT_SLACK_WEBHOOK_URL", "Slack alerts"}, {"ALERT_EMAIL", "email alerts"},
-	} {
-		if env(later.key) != "" {
-			errs = append(errs, pipeline.Misconfiguredf(later.key, "%s are not supported yet; use ALERT_WEBHOOK_URL, or leave it unset", later.what))
-		}
-	}
+	errs = append(errs, c.Alerts.Validate())
 	return c, errors.Join(errs...)
 }
 

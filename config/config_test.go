@@ -112,7 +112,7 @@ func TestProcessSettings(t *testing.T) {
 	require.Equal(t, "127.0.0.1:7000", c.Temporal.Address)
 	require.Equal(t, filepath.Join("d", "ops", "ops.db"), c.OpsDB)
 	_, err = FromEnv(env("LOG_LEVEL", "loud", "ALERT_EMAIL", "a@b.c", "ALERT_WEBHOOK_URL", "nowhere"))
-	for _, want := range []string{"LOG_LEVEL", "ALERT_EMAIL", "ALERT_WEBHOOK_URL"} {
+	for _, want := range []string{"LOG_LEVEL", "SMTP_HOST", "ALERT_WEBHOOK_URL"} {
 		require.ErrorContains(t, err, want)
 	}
 }

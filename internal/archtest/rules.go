@@ -6,7 +6,7 @@ var domain = []string{"pipeline", "schemas", "source", "batch", "dq", "agent", "
 
 // drivers are the packages that talk to something outside, each by one client
 // library.
-var drivers = []string{"agent/ollama", "agent/openai", "source/kafka", "source/files", "source/postgres", "sink/iceberg", "sink/parquet", "sink/snowflake", "alerting/log", "alerting/webhook"}
+var drivers = []string{"agent/ollama", "agent/openai", "source/kafka", "source/files", "source/postgres", "sink/iceberg", "sink/parquet", "sink/snowflake", "alerting/log", "alerting/webhook", "alerting/slack", "alerting/email", "alerting/pagerduty"}
 
 // testHelpers are packages for tests alone.
 var testHelpers = []string{"*/*test", "internal/archtest", "internal/realkafka", "internal/realpostgres", "internal/realiceberg", "internal/realllm", "internal/fakes3", "internal/fakesnow", "internal/pyenv", "internal/browser"}
@@ -47,7 +47,8 @@ var TheRules = Rules{
 		{"sink/readback", []string{"pipeline", "schemas", "sink"}, reasonDomain},
 		{"sink/iceberg", []string{"pipeline", "schemas", "sink", "sink/ledger", "sink/parquet", "sink/readback", "sink/store"}, "an Iceberg table's quarantine and log are files, which the Parquet sink keeps"},
 		{"sink/*", []string{"pipeline", "schemas", "sink", "sink/ledger", "sink/readback", "sink/store"}, reasonDriver},
-		{"alerting/*", []string{"pipeline", "schemas", "alerting"}, reasonDriver},
+		{"alerting/transport", []string{"pipeline", "alerting"}, "it is the HTTP below the channels' drivers, and knows no channel"},
+		{"alerting/*", []string{"pipeline", "schemas", "alerting", "alerting/transport"}, reasonDriver},
 
 		{"ops", []string{"pipeline", "schemas", "agent"}, "the operations store keeps the domain's words; who asks it is above"},
 		{"workflows", []string{"pipeline", "schemas", "dq", "agent", "alerting"}, "workflows put steps in order: they know types, never the code that does I/O"},
@@ -92,7 +93,7 @@ var TheRules = Rules{
 		{domain, nil, []string{"go.temporal.io/..."}, "the domain must run and be tested without Temporal"},
 		{drivers, nil, []string{"go.temporal.io/..."}, "drivers serve the command line too, without Temporal"},
 		{[]string{"*", "*/*"}, []string{"agent/logic", "internal/archtest"}, []string{"github.com/google/cel-go/...", "github.com/santhosh-tekuri/..."}, "what evaluates users' texts is bounded in one place"},
-		{domain, nil, []string{"github.com/twmb/franz-go/...", "github.com/jackc/...", "github.com/ollama/...", "github.com/sashabaranov/...", "modernc.org/...", "database/sql/...", "github.com/spf13/...", "github.com/xitongsys/..."}, "client libraries stay in drivers, so that another one can take their place"},
+		{domain, nil, []string{"github.com/twmb/franz-go/...", "github.com/jackc/...", "github.com/ollama/...", "github.com/sashabaranov/...", "modernc.org/...", "database/sql/...", "github.com/spf13/...", "github.com/xitongsys/...", "github.com/slack-go/...", "github.com/wneessen/..."}, "client libraries stay in drivers, so that another one can take their place"},
 		{[]string{"*", "*/*"}, []string{"config", "worker", "internal/*", "sink/iceberg"}, drivers, "drivers are chosen by settings: only config and worker may name one"},
 		{[]string{"workflows"}, nil, []string{"activities", "os/...", "net/...", "math/rand/...", "go.temporal.io/sdk/activity", "go.temporal.io/sdk/client", "go.temporal.io/sdk/worker"}, "workflow code is replayed: it must be deterministic, and calls activities by name"},
 		{[]string{"activities", "ops", "config", "generator"}, nil, []string{"go.temporal.io/sdk/client", "go.temporal.io/sdk/worker", "go.temporal.io/sdk/workflow"}, "only the programs talk to the Temporal service"},
