@@ -17,9 +17,11 @@ const action = "answer:"
 // acknowledge is the answer that ends nothing: somebody is on it.
 const acknowledge = "acknowledge"
 
+type button struct{ resolution, label, confirm string }
+
 // buttons are the answers that have one, in the order in which they stand, and
 // what a person confirms by it.
-var buttons = []struct{ resolution, label, confirm string }{
+var buttons = []button{
 	{"release", "Release", "The batch is loaded as it is, with the records that were held."},
 	{"replay", "Replay", "The batch is processed again with the pipeline's current schema and rules."},
 	{"discard", "Discard", "The batch stays in quarantine for good."},
