@@ -113,15 +113,17 @@ func (s *Set) addIncident(ctx context.Context, a *alerting.Alert) error {
 		a.Facts = i.Facts
 	}
 	s.addRunbook(a, i.Conditions())
-	if i.Status == ops.Resolved {
+	switch {
+	case i.Status == ops.Resolved:
 		return nil
-	}
-	a.Answers = []string{pipeline.Close}
-	if i.BatchID != "" {
+	case i.BatchID != "":
 		a.Answers = []string{pipeline.Release, pipeline.Replay, pipeline.Discard}
-		if !i.Hold {
-			a.Answers = append(a.Answers, pipeline.Close)
-		}
+	}
+	if !i.Hold {
+		a.Answers = append(a.Answers, pipeline.Close)
+	}
+	if i.Status == ops.Opened {
+		a.Answers = append(a.Answers, alerting.Acknowledge)
 	}
 	return nil
 }

@@ -71,7 +71,7 @@ func TestAnAlertHasAllThatAPersonNeeds(t *testing.T) {
 	}))
 	require.Equal(t, posted{{
 		ID: "inc-1/opened", Group: "inc-1", Event: alerting.EventOpened, Pipeline: "customers", RunID: "r1", Incident: "inc-1", Severity: "critical",
-		Title: "held", Text: "9% fail", At: at, OpenedAt: at, Count: 1, Advice: "release", Answers: []string{"release", "replay", "discard"},
+		Title: "held", Text: "9% fail", At: at, OpenedAt: at, Count: 1, Advice: "release", Answers: []string{"release", "replay", "discard", "acknowledge"},
 		Facts: map[string]string{"records read": "1000", "held": "1000", "failing": "90", "failing share": "9.00%"},
 		Links: map[string]string{
 			"console": "http://console/incidents/inc-1", "run": "http://console/runs/r1", "overview": "http://console/",

@@ -35,10 +35,13 @@ type Alert struct {
 	Count    int               `json:"count,omitempty"`    // alerts that this one stands for, itself included; 0 is 1
 	Facts    map[string]string `json:"facts,omitempty"`    // numbers of the run, by name, ready to be shown
 	Links    map[string]string `json:"links,omitempty"`    // address by name: console, workflow, runbook
-	Answers  []string          `json:"answers,omitempty"`  // resolutions that a person may give now; none once it is resolved
+	Answers  []string          `json:"answers,omitempty"`  // what a person may answer now, resolutions and Acknowledge; nothing once it is resolved
 	Advice   string            `json:"advice,omitempty"`   // the one that the agent advises
 	Answer   *Answer           `json:"answer,omitempty"`   // how it was resolved, and by whom
 }
+
+// Acknowledge, among the answers, says that somebody is on it.
+const Acknowledge = "acknowledge"
 
 // Answer is how people ended an incident.
 type Answer struct {

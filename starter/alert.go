@@ -26,7 +26,11 @@ that is set. Exit code 1 if one of them didn't take it.`,
 	test.Flags().StringVar(&severity, "severity", "info", "info, warning or critical")
 	list := &cobra.Command{Use: "channels", Short: "List the channels that are set", Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error { return a.listChannels() }}
-	cmd.AddCommand(test, list)
+	var limit int
+	sent := &cobra.Command{Use: "list [pipeline]", Short: "List what the channels were sent, and how it went", Args: cobra.MaximumNArgs(1), ValidArgsFunction: a.completePipelines,
+		RunE: func(cmd *cobra.Command, args []string) error { return a.listDeliveries(cmd.Context(), args, limit) }}
+	sent.Flags().IntVarP(&limit, "limit", "n", 20, "how many")
+	cmd.AddCommand(test, list, sent)
 	return cmd
 }
 

@@ -159,6 +159,11 @@ func (a *API) stats(q ask) (any, error) {
 	return a.desk.Stats(q.PathValue("pipeline"), a.desk.Now().AddDate(0, 0, -cmp.Or(q.number("days"), defaultDays)))
 }
 
+func (a *API) deliveries(q ask) (any, error) {
+	all, err := a.desk.Ops.Deliveries(q.Context(), q.query["pipeline"], "", q.limit())
+	return page[ops.Delivery]{Items: all}, err
+}
+
 func (a *API) quarantine(q ask) (any, error) {
 	name := q.PathValue("pipeline")
 	if err := a.desk.Declared(name); err != nil { // an empty name would be every pipeline's

@@ -133,6 +133,9 @@ func routes() []route {
 		read("/trends", "getTrends", "Incidents by cause and week, and how long people took.", ops.Trends{}, (*API).trends).
 			takes(ofPipeline, param{name: "weeks", about: "That it looks back; default 12.", max: 53}),
 
+		read("/deliveries", "listDeliveries", "What alert channels were sent, newest first, and how it went.", page[ops.Delivery]{}, (*API).deliveries).
+			takes(ofPipeline, limited),
+
 		read("/quarantine/{pipeline}", "listQuarantine", "What a pipeline's table keeps out, oldest batch first.", page[sink.Entry]{}, (*API).quarantine),
 		read("/quarantine/{pipeline}/{batch}", "getQuarantine", "One batch's quarantine.", sink.Entry{}, (*API).entry),
 		read("/quarantine/{pipeline}/{batch}/records", "listQuarantinedRecords", "Its records as they came, with why they stay out, and how many have each reason.", console.RecordPage{}, (*API).records).

@@ -72,7 +72,7 @@ var TheRules = Rules{
 		{"internal/metrics", []string{"pipeline"}, "it shows numbers, whatever they are about"},
 		{"internal/temporal", []string{"pipeline", "agent", "alerting", "config", "console", "ops", "workflows"}, "it connects programs to Temporal, schedules workflows, and reads what they noted"},
 		{"internal/browser", nil, "it is a browser for tests, which knows no page"},
-		{"internal/webserver", []string{"config", "ops", "console", "console/*", "internal/temporal"}, "it wires the console, whichever program serves it"},
+		{"internal/webserver", []string{"config", "ops", "console", "console/*", "internal/temporal", "alerting", "alerting/slack", "pipeline"}, "it wires the console, whichever program serves it"},
 		{"internal/notify", []string{"pipeline", "ops", "console", "console/trigger"}, "it brings notifications to the desk, by one client library"},
 		{"internal/own", []string{"pipeline", "agent"}, "it registers own actions, which know the agent's words"},
 		{"internal/fakekafka", []string{"pipeline"}, "it is a broker, which knows no pipeline"},

@@ -165,7 +165,7 @@ func TestFromAnAlertsLinkToTheLoadedBatch(t *testing.T) {
 	require.Equal(t, pipeline.Held, held.Outcome)
 	told := people.wait(t, alerting.EventOpened)
 	require.Equal(t, base+"/incidents/"+held.Incident, told.Links["console"])
-	require.Equal(t, []string{"release", "replay", "discard"}, told.Answers)
+	require.Equal(t, []string{"release", "replay", "discard", "acknowledge"}, told.Answers)
 	require.Equal(t, "2000", told.Facts["held"])
 
 	var token struct {
