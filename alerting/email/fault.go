@@ -2,13 +2,12 @@ package email
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"io"
 	"net"
 	"net/textproto"
 	"syscall"
-
-	"crypto/tls"
 
 	mail "github.com/wneessen/go-mail"
 

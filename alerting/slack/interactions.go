@@ -202,7 +202,7 @@ func (i *interactions) reply(ctx context.Context, to, text string) error {
 	}
 	defer func() { _ = res.Body.Close() }() // its status is all that counts
 	if res.StatusCode/100 != 2 {
-		return fmt.Errorf("Slack answered the reply with %d", res.StatusCode)
+		return fmt.Errorf("reply through Slack: it answered %d", res.StatusCode)
 	}
 	return nil
 }

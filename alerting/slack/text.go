@@ -87,9 +87,10 @@ func plain(text string) *api.TextBlockObject {
 // summary is what notifications show, and the header. It is never empty.
 func summary(a alerting.Alert, limit int) string {
 	mark := a.Severity
-	if a.Event == alerting.EventResolved {
+	switch a.Event {
+	case alerting.EventResolved:
 		mark = "resolved"
-	} else if a.Event == alerting.EventReminder {
+	case alerting.EventReminder:
 		mark += ", still waiting"
 	}
 	text := a.Title
