@@ -39,7 +39,7 @@ setup: .env build ## Make .env from its example, if there is none, and build the
 install-deps: tools ## Download every module, and build Temporal's command lines and the linters (minutes of CPU, once)
 	$(GO) mod download
 	$(GO) -C deploy/composetest mod download
-	$(MAKE) --no-print-directory temporal tctl
+	$(MAKE) --no-print-directory temporal tctl mailpit
 
 ##@ Build
 
@@ -70,7 +70,7 @@ test-race: ## The same with the race detector; without a C compiler, which it ne
 	$(COMPOSETEST)
 
 .PHONY: test-integration
-test-integration: temporal tctl ## Run all tests, also those that need Temporal, a JDK and Maven (Apache Kafka, Iceberg REST catalog) or Python
+test-integration: temporal tctl mailpit ## Run all tests, also those that need Temporal, a JDK and Maven (Apache Kafka, Iceberg REST catalog), Python or Chromium
 	$(GO) test -tags integration,cloud -p 1 -timeout 40m $(TESTFLAGS) $(PKGS)
 
 .PHONY: test-crash
@@ -188,6 +188,11 @@ tctl: ## Build tctl into the cache folder
 	@mkdir -p $(TOOLBIN)
 	@GOBIN=$(TOOLBIN) $(GO) -C tools/tctl install -trimpath -ldflags '-s -w' tool
 
+.PHONY: mailpit
+mailpit: ## Build Mailpit, which catches mail in tests, into the cache folder
+	@if $(GO) version -m $(TOOLBIN)/mailpit 2>/dev/null | grep -q "axllent/mailpit.*$(MAILPIT_VERSION)"; then exit 0; fi; \
+	mkdir -p $(TOOLBIN); GOBIN=$(TOOLBIN) CGO_ENABLED=0 $(GO) install -trimpath -ldflags '-s -w' github.com/axllent/mailpit@$(MAILPIT_VERSION)
+
 .PHONY: temporal
 temporal: ## Build Temporal's command line into the cache folder, unless there is one on PATH (about 5 minutes of CPU)
 	@found=$$(command -v temporal || true); \
@@ -209,3 +214,4 @@ ollama: ## Build Ollama into the cache folder (minutes of CPU, once)
 
 # One place names the version: internal/devstack.
 TEMPORAL_VERSION = $(shell sed -n 's/^\tTemporalVersion = "\(.*\)"/\1/p' internal/devstack/binary.go)
+MAILPIT_VERSION := v1.27.11

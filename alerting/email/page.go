@@ -67,7 +67,11 @@ func show(a alerting.Alert) view {
 	case alerting.EventAcknowledged:
 		mark += ", acknowledged"
 	}
-	v.Subject = line("["+mark+"] "+a.Pipeline+": "+a.Title, maxSubject)
+	subject := a.Title
+	if !strings.Contains(subject, a.Pipeline) {
+		subject = a.Pipeline + ": " + subject
+	}
+	v.Subject = line("["+mark+"] "+subject, maxSubject)
 	if a.Answer != nil {
 		v.Answer = &alerting.Answer{
 			Resolution: line(a.Answer.Resolution, 40), By: line(a.Answer.By, 100), Comment: line(a.Answer.Comment, 2000),

@@ -32,9 +32,9 @@ func tool(t *testing.T, name string) string {
 	path := filepath.Join(dir, name)
 	if _, err := os.Stat(path); err != nil {
 		if os.Getenv("CI") == "true" {
-			t.Fatalf("%s is missing: make temporal tctl builds it", name)
+			t.Fatalf("%s is missing: make temporal tctl mailpit builds it", name)
 		}
-		t.Skipf("%s is missing: make temporal tctl builds it", name)
+		t.Skipf("%s is missing: make temporal tctl mailpit builds it", name)
 	}
 	return path
 }

@@ -31,7 +31,12 @@ import (
 func startConsole(t *testing.T, env ...string) (*stack, string) {
 	t.Helper()
 	at := fmt.Sprintf("127.0.0.1:%d", freePort(t))
-	return startWith(t, append(env, "CONSOLE_ADDR="+at)...), "http://" + at
+	s, base := startWith(t, append(env, "CONSOLE_ADDR="+at)...), "http://"+at
+	require.Eventually(t, func() bool {
+		res, err := http.Get(base + "/api/v1/health")
+		return err == nil && res.Body.Close() == nil && res.StatusCode == http.StatusOK
+	}, limit, 20*time.Millisecond, "the console doesn't answer")
+	return s, base
 }
 
 // enter opens a browser that has logged in by a link of the command line.
