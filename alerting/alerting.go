@@ -40,7 +40,7 @@ type Alert struct {
 	Answer   *Answer           `json:"answer,omitempty"`   // how it was resolved, and by whom
 }
 
-// Acknowledge, among the answers, says that somebody is on it.
+// Acknowledge is the answer that somebody is on it.
 const Acknowledge = "acknowledge"
 
 // Answer is how people ended an incident.

@@ -231,7 +231,11 @@ func (d *Desk) Answer(ctx context.Context, by Person, id string, a pipeline.Answ
 	if err := d.record(i.Pipeline, by, a.Resolution, i.ID, a); err != nil {
 		return pipeline.Resolution{}, err
 	}
-	return d.Temporal.Answer(ctx, i, a)
+	res, err := d.Temporal.Answer(ctx, i, a)
+	if now, lookup := d.Ops.Incident(ctx, i.ID); errors.Is(err, ErrConflict) && lookup == nil && now.Status == ops.Resolved {
+		err = fmt.Errorf("%w: %s by %s was first", err, now.Resolution, now.By)
+	}
+	return res, err
 }
 
 // Acknowledge says that a person is on an incident. It takes an operator.
