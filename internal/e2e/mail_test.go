@@ -3,8 +3,16 @@
 package e2e
 
 import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
 	"encoding/json"
+	"encoding/pem"
 	"fmt"
+	"math/big"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -27,7 +35,7 @@ type mailbox struct {
 	smtp int
 }
 
-func startMailbox(t *testing.T) mailbox {
+func startMailbox(t *testing.T, args ...string) mailbox {
 	t.Helper()
 	m := mailbox{t: t, smtp: freePort(t)}
 	web := fmt.Sprintf("127.0.0.1:%d", freePort(t))
@@ -35,7 +43,7 @@ func startMailbox(t *testing.T) mailbox {
 	dir := t.TempDir()
 	p, err := devstack.StartProcess(devstack.Spec{
 		Name: "mailpit", Path: tool(t, "mailpit"), Log: filepath.Join(dir, "mailpit.log"),
-		Args: []string{"--smtp", fmt.Sprintf("127.0.0.1:%d", m.smtp), "--listen", web, "--database", filepath.Join(dir, "mail.db"), "--disable-version-check"},
+		Args: append([]string{"--smtp", fmt.Sprintf("127.0.0.1:%d", m.smtp), "--listen", web, "--database", filepath.Join(dir, "mail.db"), "--disable-version-check"}, args...),
 	})
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = p.Kill() })
@@ -125,5 +133,56 @@ func TestMailIsReceivedAndShown(t *testing.T) {
 		if dir := os.Getenv("CONSOLE_IMAGES"); dir != "" {
 			b.Shoot(filepath.Join(dir, "mail"+map[string]string{"light": "", "dark": "-dark"}[theme]+".png"), 900)
 		}
+	}
+}
+
+// certificate makes one for 127.0.0.1, which is its own authority, and gives
+// the files of it and of its key.
+func certificate(t *testing.T) (cert, key string) {
+	t.Helper()
+	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	require.NoError(t, err)
+	template := x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "mail for tests"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour), IsCA: true, BasicConstraintsValid: true,
+		KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+	}
+	der, err := x509.CreateCertificate(rand.Reader, &template, &template, private.Public(), private)
+	require.NoError(t, err)
+	secret, err := x509.MarshalPKCS8PrivateKey(private)
+	require.NoError(t, err)
+	cert, key = filepath.Join(t.TempDir(), "cert.pem"), filepath.Join(t.TempDir(), "key.pem")
+	require.NoError(t, os.WriteFile(cert, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), 0o600))
+	require.NoError(t, os.WriteFile(key, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: secret}), 0o600))
+	return cert, key
+}
+
+// Mail goes out encrypted and logged in, both ways, and not at all to a server
+// that isn't who it should be.
+func TestMailGoesOutEncryptedAndLoggedIn(t *testing.T) {
+	cert, key := certificate(t)
+	logins := filepath.Join(t.TempDir(), "logins")
+	require.NoError(t, os.WriteFile(logins, []byte("robot:mail-password\n"), 0o600))
+	for mode, demand := range map[string]string{"starttls": "--smtp-require-starttls", "tls": "--smtp-require-tls"} {
+		t.Run(mode, func(t *testing.T) {
+			box := startMailbox(t, "--smtp-tls-cert", cert, "--smtp-tls-key", key, demand, "--smtp-auth-file", logins)
+			send := func(password, authority string) (string, int) {
+				s := &stack{t: t, dir: t.TempDir(), bin: bin, env: []string{
+					"ALERT_EMAIL=data@example.com", "SMTP_HOST=127.0.0.1", fmt.Sprintf("SMTP_PORT=%d", box.smtp), "SMTP_TLS=" + mode, "SMTP_FROM=pipeline@example.com",
+					"SMTP_USER=robot", "SMTP_PASSWORD=" + password, "SSL_CERT_FILE=" + authority,
+				}}
+				return s.starter("alert", "test", "--channel", "email")
+			}
+			out, code := send("mail-password", cert)
+			require.Zero(t, code, out)
+			box.find("test alert")
+			out, code = send("another-password", cert)
+			require.Equal(t, 1, code)
+			require.Contains(t, out, "SMTP_PASSWORD")
+			require.NotContains(t, out, "another-password")
+			out, code = send("mail-password", logins)
+			require.Equal(t, 1, code, "nobody vouches for the server")
+			require.Contains(t, out, "certificate")
+		})
 	}
 }
