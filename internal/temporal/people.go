@@ -49,7 +49,7 @@ func escalationError(what string, err error) error {
 	case err == nil:
 		return nil
 	case errors.As(err, &gone):
-		return fmt.Errorf("%s: %w: its escalation has ended", what, console.ErrConflict)
+		return fmt.Errorf("%s: %w: it was answered already", what, console.ErrConflict)
 	case errors.As(err, &refused) && refused.Type() == workflows.AlreadyAnswered:
 		return fmt.Errorf("%s: %w: %s", what, console.ErrConflict, refused.Message())
 	case errors.As(err, &refused):
