@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
@@ -175,4 +176,15 @@ func TestWhatNobodyDeclaredIsNotFound(t *testing.T) {
 	}
 	_, err := d.Answer(t.Context(), consoletest.Admin, "inc-none", pipeline.Answer{Resolution: pipeline.Release})
 	require.ErrorIs(t, err, ops.ErrNotFound)
+}
+
+// Against the service itself, what was first is known from the store alone.
+func TestTheSecondAnswerIsToldByTheStore(t *testing.T) {
+	d := consoletest.New(t)
+	i := d.Open(t, d.Ran(t, "r1", 0, pipeline.Held, nil), "dq_failures_major", true)
+	_, err := d.Answer(t.Context(), consoletest.Approver, i.ID, pipeline.Answer{Resolution: pipeline.Replay})
+	require.NoError(t, err)
+	d.Temporal.Err = fmt.Errorf("answer incident %s: %w: it was answered already", i.ID, console.ErrConflict)
+	_, err = d.Answer(t.Context(), consoletest.Admin, i.ID, pipeline.Answer{Resolution: pipeline.Discard})
+	require.EqualError(t, err, "answer incident "+i.ID+": conflict: it was answered already: replay by anna was first")
 }
