@@ -9,12 +9,15 @@ import (
 	"time"
 )
 
-// The bounds of what a book remembers, whatever comes.
+// The bounds of what a book remembers, whatever comes: with five channels it
+// stays below the 2 MB that Temporal takes as one payload.
 const (
 	maxSeen    = 1000 // IDs of alerts
-	maxMatters = 1000 // of each channel; those that were told longest ago are forgotten
-	maxWaiting = 500  // alerts of each channel; then the older half becomes one summary
+	maxMatters = 500  // of each channel; those that were told longest ago are forgotten
+	maxWaiting = 100  // alerts of each channel; then the older half becomes one summary
 	maxNamed   = 10   // titles that a summary names
+	maxTitle   = 300  // bytes
+	maxText    = 1500 // bytes
 )
 
 // Book is what one pipeline's channels have been told, and what they are still
@@ -34,12 +37,14 @@ type Channel struct {
 	Waiting []Waiting          `json:"waiting,omitempty"` // in the order in which they came
 	Matters map[string]*Matter `json:"matters,omitempty"` // by group
 	Sent    []time.Time        `json:"sent,omitempty"`    // messages of the throttle's period, oldest first
+	Sums    int                `json:"sums,omitempty"`    // summaries so far: no two have one ID
 }
 
 // Waiting is an alert that is to be told.
 type Waiting struct {
 	Alert Alert     `json:"alert"`
 	Due   time.Time `json:"due"`
+	Step  bool      `json:"step,omitempty"` // an escalation's: whoever takes the incident up calls it off
 }
 
 // Matter is what a channel has been told of one group.
@@ -64,6 +69,7 @@ func (b *Book) Take(s Settings, all []string, a Alert, now time.Time) {
 		b.Seen = slices.Delete(b.Seen, 0, len(b.Seen)-maxSeen)
 	}
 	a.Group = cmp.Or(a.Group, a.ID)
+	a.Title, a.Text = clip(a.Title, maxTitle), clip(a.Text, maxText)
 	routed := s.channelsFor(a, all, now)
 	for _, name := range all {
 		c := b.channel(name)
@@ -73,8 +79,22 @@ func (b *Book) Take(s Settings, all []string, a Alert, now time.Time) {
 			c.take(s, a, now)
 		} else if a.Event == EventResolved {
 			c.drop(a.Group)
+		} else if at, ok := s.step(a, name, now); ok {
+			c.step(a, later(at, s.due(a, at)))
 		}
+		if a.Event == EventAcknowledged {
+			c.callOff(a.Group)
+		}
+		c.bound(a.Pipeline, now)
 	}
+}
+
+// clip cuts a text that is longer than so many bytes.
+func clip(text string, most int) string {
+	if len(text) <= most {
+		return text
+	}
+	return strings.ToValidUTF8(text[:most], "") + "…"
 }
 
 func (b *Book) channel(name string) *Channel {
@@ -106,14 +126,38 @@ func (c *Channel) take(s Settings, a Alert, now time.Time) {
 	case at >= 0:
 		c.Waiting[at] = c.Waiting[at].with(a, s.due(a, now))
 	case told != nil && !told.Incident:
-		c.Waiting = append(c.Waiting, Waiting{a, later(told.At.Add(s.Repeat), s.due(a, now))})
+		c.Waiting = append(c.Waiting, Waiting{Alert: a, Due: later(told.At.Add(s.Repeat), s.due(a, now))})
 	default:
-		c.Waiting = append(c.Waiting, Waiting{a, s.due(a, now)})
+		c.Waiting = append(c.Waiting, Waiting{Alert: a, Due: s.due(a, now)})
 	}
-	if len(c.Waiting) > maxWaiting {
-		half := c.Waiting[:maxWaiting/2]
-		c.Waiting = append([]Waiting{{c.sum(half, a.Pipeline, now), half[0].Due}}, c.Waiting[maxWaiting/2:]...)
+}
+
+// bound makes one summary of the older half, if too many wait.
+func (c *Channel) bound(pipelineName string, now time.Time) {
+	if len(c.Waiting) <= maxWaiting {
+		return
 	}
+	half := c.Waiting[:maxWaiting/2]
+	due := half[0].Due
+	for _, w := range half {
+		if w.Due.Before(due) {
+			due = w.Due // what is urgent stays so
+		}
+	}
+	c.Waiting = append([]Waiting{{Alert: c.sum(half, pipelineName, now), Due: due}}, c.Waiting[maxWaiting/2:]...)
+}
+
+// step notes that a channel is to be told of an incident later.
+func (c *Channel) step(a Alert, due time.Time) {
+	waits := slices.ContainsFunc(c.Waiting, func(w Waiting) bool { return w.Alert.Group == a.Group })
+	if c.Matters[a.Group] == nil && !waits {
+		c.Waiting = append(c.Waiting, Waiting{Alert: a, Due: due, Step: true})
+	}
+}
+
+// callOff forgets an escalation's steps that are still to come.
+func (c *Channel) callOff(group string) {
+	c.Waiting = slices.DeleteFunc(c.Waiting, func(w Waiting) bool { return w.Step && w.Alert.Group == group })
 }
 
 // with merges a later alert of the same group into one that waits.
@@ -121,20 +165,22 @@ func (w Waiting) with(a Alert, due time.Time) Waiting {
 	first := w.Alert
 	a.Count = max(1, first.Count) + max(1, a.Count)
 	switch {
+	case first.Event == EventResolved: // what comes after its end is late
+		return w
 	case a.Event == EventResolved: // nothing else is to be said of it
 		a.Count = 0
-		return Waiting{a, due}
+		return Waiting{Alert: a, Due: due}
 	case first.Event == EventOpened: // that it is new is the news, with the newest facts
 		a.Event, a.ID, a.Title = EventOpened, first.ID, first.Title
 		a.Count = 0
 	}
 	if weight(a.Severity) > weight(first.Severity) && due.Before(w.Due) {
-		return Waiting{a, due} // it has become urgent
+		return Waiting{Alert: a, Due: due} // it has become urgent
 	}
 	if weight(first.Severity) > weight(a.Severity) {
 		a.Severity = first.Severity
 	}
-	return Waiting{a, w.Due}
+	return Waiting{Alert: a, Due: w.Due, Step: w.Step}
 }
 
 func (c *Channel) drop(group string) {
@@ -214,12 +260,14 @@ func (c *Channel) tell(a Alert, now time.Time) {
 
 // sum makes one message of many.
 func (c *Channel) sum(many []Waiting, pipelineName string, now time.Time) Alert {
+	c.Sums++
 	out := Alert{
-		ID: fmt.Sprintf("%s/summary/%d", pipelineName, now.UnixMilli()), Group: pipelineName + "/summary", Event: EventNotice,
+		ID: fmt.Sprintf("%s/summary/%d-%d", pipelineName, now.UnixMilli(), c.Sums), Group: pipelineName + "/summary", Event: EventNotice,
 		Pipeline: pipelineName, Severity: "info", At: now, Links: map[string]string{},
 	}
+	many = slices.SortedStableFunc(slices.Values(many), func(x, y Waiting) int { return weight(y.Alert.Severity) - weight(x.Alert.Severity) })
 	var titles []string
-	for _, w := range many {
+	for _, w := range many { // what weighs most is named
 		a := w.Alert
 		out.Count += max(1, a.Count)
 		if weight(a.Severity) > weight(out.Severity) {
@@ -240,7 +288,7 @@ func (c *Channel) sum(many []Waiting, pipelineName string, now time.Time) Alert 
 	if more := len(many) - len(titles); more > 0 {
 		titles = append(titles, fmt.Sprintf("- and %d more", more))
 	}
-	out.Title = fmt.Sprintf("%s: %d more alerts", pipelineName, len(many))
+	out.Title = fmt.Sprintf("%s: %d more alerts", pipelineName, out.Count)
 	out.Text = "There are more alerts than this channel takes, so these are told together:\n" + strings.Join(titles, "\n")
 	return out
 }

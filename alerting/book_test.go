@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -161,7 +162,7 @@ func TestRoutesSayWhoIsTold(t *testing.T) {
 	require.Equal(t, []string{"email: inc-1/opened", "log: inc-1/opened", "slack: inc-1/opened"}, k.said())
 	k.now = k.now.Add(time.Hour)
 	k.take(then(i, EventReminder))
-	require.Equal(t, []string{"log: inc-1/reminder", "pagerduty: inc-1/reminder", "slack: inc-1/reminder"}, k.said(), "after an hour the next one is called")
+	require.Equal(t, []string{"log: inc-1/reminder", "pagerduty: inc-1/opened", "slack: inc-1/reminder"}, k.said(), "after an hour the next one is called")
 	k.take(then(i, EventResolved))
 	require.Equal(t, []string{"email: inc-1/resolved", "log: inc-1/resolved", "pagerduty: inc-1/resolved", "slack: inc-1/resolved"}, k.said(), "who was told hears how it ends")
 	other := notice(1)
@@ -311,4 +312,103 @@ func TestABookStaysSmall(t *testing.T) {
 	raw, err := json.Marshal(k.Book)
 	require.NoError(t, err)
 	require.Less(t, len(raw), 1_000_000)
+}
+
+func TestAnEscalationsStepComesByItself(t *testing.T) {
+	night := Quiet{From: "12:10", To: "14:00"}
+	tests := map[string]struct {
+		quiet Quiet
+		then  Event         // what happens ten minutes later
+		want  []string      // what the second channel gets
+		at    time.Duration // when
+	}{
+		"an incident that nobody takes up calls the next one": {then: "", want: []string{"inc-1/opened"}, at: 30 * time.Minute},
+		"one that somebody has taken up doesn't":              {then: EventAcknowledged},
+		"one that is over doesn't":                            {then: EventResolved},
+		"a reminder before its time calls nobody else":        {then: EventReminder, want: []string{"inc-1/opened"}, at: 30 * time.Minute},
+		"in quiet hours it waits for their end":               {quiet: night, want: []string{"inc-1/opened"}, at: 2 * time.Hour},
+	}
+	for name, tc := range tests {
+		t.Run(name, func(t *testing.T) {
+			k := newTalk()
+			k.s.Routes = []Route{{Channels: []string{"log"}}, {After: 30 * time.Minute, Severity: "warning", Channels: []string{"slack"}}}
+			k.s.Quiet = tc.quiet
+			i := opened(1)
+			i.Severity = "warning"
+			k.take(i)
+			require.Equal(t, []string{"log: inc-1/opened"}, k.said())
+			k.now = t0.Add(10 * time.Minute)
+			if tc.then != "" {
+				k.take(then(i, tc.then), then(i, EventReminder))
+				k.said()
+			}
+			at, waits := k.Next(k.s)
+			require.Equal(t, tc.want != nil, waits)
+			if !waits {
+				return
+			}
+			require.Equal(t, t0.Add(tc.at), at)
+			k.now = at
+			for _, id := range tc.want {
+				require.Equal(t, []string{"slack: " + id}, k.said())
+			}
+			k.take(then(i, EventResolved))
+			require.Contains(t, k.said(), "slack: inc-1/resolved", "who was called hears how it ends")
+		})
+	}
+}
+
+func TestWhatWaitsToBeResolvedStaysResolved(t *testing.T) {
+	k := newTalk()
+	k.channels = []string{"slack"}
+	i := opened(1)
+	i.Severity = "warning"
+	k.take(i)
+	k.said()
+	k.s.Quiet = Quiet{From: "11:00", To: "13:00"}
+	k.take(then(i, EventResolved), then(i, EventReminder))
+	k.now = t0.Add(time.Hour)
+	require.Equal(t, []string{"slack: inc-1/resolved"}, k.said())
+	require.False(t, k.Open())
+}
+
+func TestSummariesCountAllThatTheyStandFor(t *testing.T) {
+	k := newTalk()
+	k.channels = []string{"slack"}
+	k.s.Throttle = Throttle{Messages: 2, Per: time.Hour}
+	k.take(opened(0), opened(1))
+	require.Len(t, k.said(), 2)
+	k.now = t0.Add(time.Hour)
+	for n := 2; n < 1500; n++ {
+		i := opened(n)
+		i.Severity = "warning"
+		k.take(i)
+	}
+	k.take(opened(1500))
+	got := k.Due(k.s, "customers", k.now)
+	require.Len(t, got, 2)
+	require.NotEqual(t, got[0].Alert.ID, got[1].Alert.ID, "one isn't taken for a repeat of the other")
+	require.Equal(t, 1499, max(1, got[0].Alert.Count)+max(1, got[1].Alert.Count))
+	for _, m := range got {
+		require.Contains(t, m.Alert.Title, fmt.Sprint(m.Alert.Count))
+	}
+	require.Contains(t, got[1].Alert.Text, "held 1500", "what is critical is named first")
+}
+
+// A book goes on as one payload, of which Temporal takes 2 MB.
+func TestABookOfLongAlertsOnEveryChannelFitsIntoAPayload(t *testing.T) {
+	k := newTalk()
+	k.channels = []string{"email", "log", "pagerduty", "slack", "webhook"}
+	for n := range 5_000 {
+		i := opened(n)
+		i.Title, i.Text = strings.Repeat("t", 500), strings.Repeat("x", 20_000)
+		i.Links = map[string]string{"console": strings.Repeat("l", 200), "workflow": strings.Repeat("l", 200), "run": strings.Repeat("l", 200)}
+		k.take(i)
+		if n%100 == 0 {
+			k.said()
+		}
+	}
+	raw, err := json.Marshal(k.Book)
+	require.NoError(t, err)
+	require.Less(t, len(raw), 1_800_000)
 }

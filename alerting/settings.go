@@ -140,6 +140,21 @@ func (r Route) matches(a Alert, now time.Time) bool {
 	return r.After == 0 || (!a.OpenedAt.IsZero() && now.Sub(a.OpenedAt) >= r.After)
 }
 
+// step is when a channel is told of an incident that nobody has taken up: the
+// earliest After of the routes that lead to it. ok is false if none does.
+func (s Settings) step(a Alert, channel string, now time.Time) (at time.Time, ok bool) {
+	if a.Event != EventOpened || a.OpenedAt.IsZero() { // a reminder may come after somebody took it up
+		return at, false
+	}
+	for _, r := range s.Routes {
+		then := a.OpenedAt.Add(r.After)
+		if slices.Contains(r.Channels, channel) && then.After(now) && r.matches(a, then) && (!ok || then.Before(at)) {
+			at, ok = then, true
+		}
+	}
+	return at, ok
+}
+
 // clock reads a time of day.
 func clock(s string) (time.Duration, error) {
 	t, err := time.Parse("15:04", s)
