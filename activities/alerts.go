@@ -128,18 +128,24 @@ func (s *Set) addIncident(ctx context.Context, a *alerting.Alert) error {
 	return nil
 }
 
-// AlertPlan says which channels there are, and who is told what.
+// AlertPlan says which channels there are, and who is told what. The worker
+// refuses settings that are wrong when it starts; of those that become so later
+// it says what is wrong, and everybody is told everything until they are mended.
 func (s *Set) AlertPlan(_ context.Context, _ string) (alerting.Plan, error) {
-	settings, err := s.Alerting()
-	if err != nil {
-		return alerting.Plan{}, toTemporal(err)
-	}
-	p := alerting.Plan{Settings: settings}
+	var p alerting.Plan
 	for _, c := range s.Channels {
 		p.Channels = append(p.Channels, c.Name())
 	}
 	slices.Sort(p.Channels)
-	return p, toTemporal(settings.Validate(p.Channels))
+	var err error
+	if p.Settings, err = s.Alerting(); err == nil {
+		err = p.Settings.Validate(p.Channels)
+	}
+	if err != nil {
+		s.Log.Error("read the alerting settings; the defaults count until they are mended", "error", err)
+		p.Settings, p.Problem = alerting.DefaultSettings(), err.Error()
+	}
+	return p, nil
 }
 
 // Deliver sends one message to one channel, and notes how that went. One that

@@ -3,6 +3,7 @@ package activities
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"path/filepath"
 	"testing"
 	"time"
@@ -53,7 +54,7 @@ func alertSet(t *testing.T, c *channel) (*Set, *posted) {
 	box := &posted{}
 	return &Set{
 		Ops: store, Mailbox: box, Channels: []alerting.Notifier{c}, Alerting: func() (alerting.Settings, error) { return alerting.DefaultSettings(), nil },
-		WebUI: "http://ui", Namespace: "default", Console: "http://console", Now: func() time.Time { return at },
+		Log: slog.New(slog.DiscardHandler), WebUI: "http://ui", Namespace: "default", Console: "http://console", Now: func() time.Time { return at },
 		Runbook: func(c string) string { return "http://runbooks/" + c },
 	}, box
 }
@@ -129,9 +130,14 @@ func TestThePlanNamesEveryChannel(t *testing.T) {
 	s.Alerting = func() (alerting.Settings, error) {
 		return alerting.Settings{Routes: []alerting.Route{{Channels: []string{"fax"}}}}, nil
 	}
-	_, err = s.AlertPlan(t.Context(), "customers")
-	require.ErrorContains(t, err, "fax")
+	p, err = s.AlertPlan(t.Context(), "customers")
+	require.NoError(t, err, "a mistake in the settings silences nobody")
+	require.Contains(t, p.Problem, "fax")
+	require.Equal(t, alerting.DefaultSettings(), p.Settings)
+	require.Equal(t, []string{"slack"}, p.Channels)
 	s.Alerting = func() (alerting.Settings, error) { return alerting.Settings{}, errors.New("no such file") }
-	_, err = s.AlertPlan(t.Context(), "customers")
-	require.ErrorContains(t, err, "no such file")
+	p, err = s.AlertPlan(t.Context(), "customers")
+	require.NoError(t, err)
+	require.Contains(t, p.Problem, "no such file")
+	require.Equal(t, alerting.DefaultSettings(), p.Settings)
 }

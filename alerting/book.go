@@ -102,10 +102,7 @@ func (b *Book) channel(name string) *Channel {
 		b.Channels = map[string]*Channel{}
 	}
 	if b.Channels[name] == nil {
-		b.Channels[name] = &Channel{Matters: map[string]*Matter{}}
-	}
-	if b.Channels[name].Matters == nil {
-		b.Channels[name].Matters = map[string]*Matter{} // it was empty as JSON
+		b.Channels[name] = &Channel{}
 	}
 	return b.Channels[name]
 }
@@ -203,19 +200,24 @@ func later(a, b time.Time) time.Time {
 	return b
 }
 
-// Due gives the messages that are to be sent now, and notes them as sent: whose
-// delivery fails is tried again by the caller, and not here.
-func (b *Book) Due(s Settings, pipelineName string, now time.Time) []Message {
+// Due gives the messages that are to be sent now, at most one to each channel
+// that isn't busy, and notes them as sent: whose delivery fails is tried again by
+// the caller, and not here. What a busy channel is to get stays here, where it
+// still merges with what comes.
+func (b *Book) Due(s Settings, pipelineName string, now time.Time, busy map[string]bool) []Message {
 	var out []Message
 	for _, name := range b.names() {
-		for _, a := range b.Channels[name].due(s, pipelineName, now) {
+		if busy[name] {
+			continue
+		}
+		if a, ok := b.Channels[name].due(s, pipelineName, now); ok {
 			out = append(out, Message{Channel: name, Alert: a})
 		}
 	}
 	return out
 }
 
-func (c *Channel) due(s Settings, pipelineName string, now time.Time) []Alert {
+func (c *Channel) due(s Settings, pipelineName string, now time.Time) (Alert, bool) {
 	c.Sent = slices.DeleteFunc(c.Sent, func(t time.Time) bool { return !t.After(now.Add(-s.Throttle.Per)) })
 	c.forget(s, now)
 	var ready, rest []Waiting
@@ -226,27 +228,21 @@ func (c *Channel) due(s Settings, pipelineName string, now time.Time) []Alert {
 			ready = append(ready, w)
 		}
 	}
-	left := len(ready)
-	if s.Throttle.Messages > 0 {
-		left = s.Throttle.Messages - len(c.Sent)
+	bounded, left := s.Throttle.Messages > 0, s.Throttle.Messages-len(c.Sent)
+	if len(ready) == 0 || (bounded && left <= 0) {
+		return Alert{}, false // everything waits until there is room
 	}
-	if left <= 0 && len(ready) > 0 {
-		return nil // everything waits until there is room
-	}
-	c.Waiting = rest
-	var out []Alert
-	for i, w := range ready {
-		if s.Throttle.Messages > 0 && left == 1 && i < len(ready)-1 {
-			out = append(out, c.sum(ready[i:], pipelineName, now))
-			c.Sent = append(c.Sent, now)
-			return out
-		}
-		c.tell(w.Alert, now)
-		out = append(out, w.Alert)
+	if bounded {
 		c.Sent = append(c.Sent, now)
-		left--
 	}
-	return out
+	if bounded && left == 1 && len(ready) > 1 {
+		c.Waiting = rest
+		return c.sum(ready, pipelineName, now), true
+	}
+	first := slices.IndexFunc(c.Waiting, func(w Waiting) bool { return !w.Due.After(now) })
+	c.Waiting = slices.Delete(c.Waiting, first, first+1)
+	c.tell(ready[0].Alert, now)
+	return ready[0].Alert, true
 }
 
 // tell notes what the channel knows then.
@@ -255,7 +251,14 @@ func (c *Channel) tell(a Alert, now time.Time) {
 		delete(c.Matters, a.Group)
 		return
 	}
-	c.Matters[a.Group] = &Matter{At: now, Incident: a.Incident != ""}
+	c.note(a, Matter{At: now, Incident: a.Incident != ""})
+}
+
+func (c *Channel) note(a Alert, m Matter) {
+	if c.Matters == nil { // at first, and if it was empty as JSON
+		c.Matters = map[string]*Matter{}
+	}
+	c.Matters[a.Group] = &m
 }
 
 // sum makes one message of many.
@@ -282,7 +285,7 @@ func (c *Channel) sum(many []Waiting, pipelineName string, now time.Time) Alert 
 		if a.Event == EventResolved {
 			delete(c.Matters, a.Group)
 		} else {
-			c.Matters[a.Group] = &Matter{At: now, Incident: a.Incident != "", Summed: true}
+			c.note(a, Matter{At: now, Incident: a.Incident != "", Summed: true})
 		}
 	}
 	if more := len(many) - len(titles); more > 0 {
@@ -318,9 +321,13 @@ func (b *Book) names() []string { return slices.Sorted(maps.Keys(b.Channels)) } 
 // groups likewise.
 func (c *Channel) groups() []string { return slices.Sorted(maps.Keys(c.Matters)) } //workflowcheck:ignore
 
-// Next is when there is something to send; ok is false if nothing waits.
-func (b *Book) Next(s Settings) (at time.Time, ok bool) {
+// Next is when there is something to send to a channel that isn't busy; ok is
+// false if nothing waits for one.
+func (b *Book) Next(s Settings, busy map[string]bool) (at time.Time, ok bool) {
 	for _, name := range b.names() {
+		if busy[name] {
+			continue
+		}
 		c := b.Channels[name]
 		for _, w := range c.Waiting {
 			due := w.Due

@@ -48,10 +48,22 @@ func (k *talk) take(alerts ...Alert) {
 // said is what is sent now, as channel: ID.
 func (k *talk) said() []string {
 	var out []string
-	for _, m := range k.Due(k.s, "customers", k.now) {
+	for _, m := range k.due() {
 		out = append(out, m.Channel+": "+m.Alert.ID)
 	}
+	slices.Sort(out)
 	return out
+}
+
+// due is all that is sent now, one after the other.
+func (k *talk) due() (out []Message) {
+	for {
+		more := k.Due(k.s, "customers", k.now, nil)
+		if len(more) == 0 {
+			return out
+		}
+		out = append(out, more...)
+	}
 }
 
 func TestAnIncidentsLifeIsToldOnce(t *testing.T) {
@@ -71,7 +83,7 @@ func TestAnIncidentsLifeIsToldOnce(t *testing.T) {
 	k.take(then(i, EventResolved))
 	require.Equal(t, []string{"slack: inc-1/resolved"}, k.said())
 	require.False(t, k.Open())
-	_, waits := k.Next(k.s)
+	_, waits := k.Next(k.s, nil)
 	require.False(t, waits)
 }
 
@@ -82,7 +94,7 @@ func TestWhatIsResolvedBeforeAnybodyWasToldIsToldToNobody(t *testing.T) {
 	i.Severity = "warning"
 	k.take(i)
 	require.Empty(t, k.said(), "it is quiet")
-	at, waits := k.Next(k.s)
+	at, waits := k.Next(k.s, nil)
 	require.True(t, waits)
 	require.Equal(t, t0.Add(time.Hour), at)
 	k.take(then(i, EventAcknowledged), then(i, EventResolved))
@@ -101,10 +113,10 @@ func TestNoticesOfOneMatterAreTogether(t *testing.T) {
 		k.take(notice(n))
 		require.Empty(t, k.said())
 	}
-	at, _ := k.Next(k.s)
+	at, _ := k.Next(k.s, nil)
 	require.Equal(t, t0.Add(time.Hour), at)
 	k.now = at
-	got := k.Due(k.s, "customers", k.now)
+	got := k.due()
 	require.Len(t, got, 1)
 	require.Equal(t, 40, got[0].Alert.Count)
 	require.Equal(t, "dec-40/notify", got[0].Alert.ID)
@@ -178,7 +190,7 @@ func TestAStormIsBounded(t *testing.T) {
 	k.channels = []string{"slack"}
 	sent, stood := 0, 0
 	count := func() {
-		for _, m := range k.Due(k.s, "customers", k.now) {
+		for _, m := range k.due() {
 			sent++
 			stood += max(1, m.Alert.Count)
 		}
@@ -189,12 +201,12 @@ func TestAStormIsBounded(t *testing.T) {
 		count()
 	}
 	require.Equal(t, 20, sent, "in the first hour")
-	at, waits := k.Next(k.s)
+	at, waits := k.Next(k.s, nil)
 	require.True(t, waits)
 	for waits {
 		k.now = at
 		count()
-		at, waits = k.Next(k.s)
+		at, waits = k.Next(k.s, nil)
 	}
 	require.LessOrEqual(t, sent, 40)
 	require.Equal(t, 1000, stood, "each is told, by itself or in a summary")
@@ -219,7 +231,7 @@ func TestABookKeepsItsPromises(t *testing.T) {
 		told, said := map[string]bool{}, map[string]bool{}
 		criticals, heard := map[string]bool{}, map[string]bool{}
 		collect := func() {
-			for _, m := range k.Due(k.s, "customers", k.now) {
+			for _, m := range k.due() {
 				key := m.Channel + " " + m.Alert.Group
 				times[m.Channel] = append(times[m.Channel], k.now)
 				require.False(t, said[m.Channel+m.Alert.ID], "seed %d: %s twice", seed, m.Alert.ID)
@@ -265,7 +277,7 @@ func TestABookKeepsItsPromises(t *testing.T) {
 			}
 		}
 		for range 1000 {
-			at, waits := k.Next(k.s)
+			at, waits := k.Next(k.s, nil)
 			if !waits {
 				break
 			}
@@ -273,7 +285,7 @@ func TestABookKeepsItsPromises(t *testing.T) {
 			k.now = at
 			collect()
 		}
-		_, waits := k.Next(k.s)
+		_, waits := k.Next(k.s, nil)
 		require.False(t, waits, "seed %d: it comes to an end", seed)
 		for c := range criticals {
 			require.True(t, heard[c], "seed %d: nobody heard of %s", seed, c)
@@ -342,7 +354,7 @@ func TestAnEscalationsStepComesByItself(t *testing.T) {
 				k.take(then(i, tc.then), then(i, EventReminder))
 				k.said()
 			}
-			at, waits := k.Next(k.s)
+			at, waits := k.Next(k.s, nil)
 			require.Equal(t, tc.want != nil, waits)
 			if !waits {
 				return
@@ -385,7 +397,7 @@ func TestSummariesCountAllThatTheyStandFor(t *testing.T) {
 		k.take(i)
 	}
 	k.take(opened(1500))
-	got := k.Due(k.s, "customers", k.now)
+	got := k.due()
 	require.Len(t, got, 2)
 	require.NotEqual(t, got[0].Alert.ID, got[1].Alert.ID, "one isn't taken for a repeat of the other")
 	require.Equal(t, 1499, max(1, got[0].Alert.Count)+max(1, got[1].Alert.Count))
@@ -411,4 +423,26 @@ func TestABookOfLongAlertsOnEveryChannelFitsIntoAPayload(t *testing.T) {
 	raw, err := json.Marshal(k.Book)
 	require.NoError(t, err)
 	require.Less(t, len(raw), 1_800_000)
+}
+
+func TestABusyChannelsMessagesWaitAndMerge(t *testing.T) {
+	k := newTalk()
+	busy := map[string]bool{"slack": true}
+	i := opened(1)
+	k.take(i)
+	require.Len(t, k.Due(k.s, "customers", k.now, busy), 1, "the log isn't held up")
+	_, waits := k.Next(k.s, busy)
+	require.False(t, waits, "nothing is to be done until it is free")
+	k.take(then(i, EventResolved))
+	require.Equal(t, []string{"log: inc-1/resolved"}, k.said(), "over before it was free: it never hears of it")
+}
+
+func TestABookWithNothingToldGoesOnFromItsJSON(t *testing.T) {
+	k := newTalk()
+	k.take(opened(1))
+	raw, err := json.Marshal(k.Book)
+	require.NoError(t, err)
+	k.Book = Book{}
+	require.NoError(t, json.Unmarshal(raw, &k.Book))
+	require.Equal(t, []string{"log: inc-1/opened", "slack: inc-1/opened"}, k.said())
 }

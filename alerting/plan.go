@@ -5,4 +5,7 @@ package alerting
 type Plan struct {
 	Settings Settings `json:"settings"`
 	Channels []string `json:"channels"` // names of those that are set up
+	// Problem is what is wrong with the settings; then these are the defaults: a
+	// mistake in a file silences nobody.
+	Problem string `json:"problem,omitempty"`
 }

@@ -100,6 +100,9 @@ func TestAStormOfAlertsIsBounded(t *testing.T) {
 	for _, m := range f.delivered {
 		stood += max(1, m.Alert.Count)
 	}
+	for _, m := range in.Undelivered {
+		stood += max(1, m.Alert.Count)
+	}
 	for _, c := range in.Book.Channels {
 		for _, w := range c.Waiting {
 			stood += max(1, w.Alert.Count)
@@ -124,4 +127,79 @@ func TestAcknowledgingTellsToo(t *testing.T) {
 		events = append(events, n.Event+" by "+n.By)
 	}
 	require.Equal(t, []string{"opened by ", "acknowledged by ana", "resolved by ana"}, events)
+}
+
+// A channel that is dead for good can't keep the history from being cut: what
+// it was to get goes on with the next run, and others hear at once.
+func TestADeadChannelDoesNotKeepAlertsFromGoingOn(t *testing.T) {
+	busy := plan("dead", "email")
+	busy.Settings.Throttle.Messages = 0 // none: the most that can pile up
+	f := &fake{alerting: busy, deliver: func(m alerting.Message) error {
+		if m.Channel == "dead" {
+			return errors.New("nobody answers")
+		}
+		return nil
+	}}
+	signals := map[time.Duration][]alerting.Alert{}
+	for n := range maxAlerts + 100 {
+		signals[time.Duration(n)*time.Second] = []alerting.Alert{alertOf(n, alerting.EventOpened)}
+	}
+	got, env := told(t, f, AlertsState{Pipeline: "customers"}, signals)
+	var again *workflow.ContinueAsNewError
+	require.ErrorAs(t, env.GetWorkflowError(), &again, "it goes on as a new run while the channel is dead")
+	require.GreaterOrEqual(t, len(got), maxAlerts-1, "the other channel has heard of them")
+	var in AlertsState
+	require.NoError(t, converter.GetDefaultDataConverter().FromPayloads(again.Input, &in))
+	require.NotEmpty(t, in.Undelivered, "what was on its way goes on")
+
+	f.deliver = nil // it is up again
+	f.delivered = nil
+	stood := 0
+	_, _ = told(t, f, in, map[time.Duration][]alerting.Alert{time.Hour: {alertOf(0, alerting.EventResolved)}})
+	for _, m := range f.delivered {
+		if m.Channel == "dead" {
+			stood += max(1, m.Alert.Count)
+		}
+	}
+	require.GreaterOrEqual(t, stood, maxAlerts, "each is told once it is up, by itself or in a summary")
+}
+
+// Somebody breaks the settings while the worker runs.
+func TestAnAlertIsToldWhateverIsWrongWithTheSettings(t *testing.T) {
+	broken := plan("slack")
+	broken.Problem = "ALERTING_FILE: routes[0].channels: \"fax\" isn't set up"
+	f := &fake{alerting: broken}
+	got, env := told(t, f, AlertsState{Pipeline: "customers"}, map[time.Duration][]alerting.Alert{
+		0: {alertOf(1, alerting.EventOpened)}, time.Hour: {alertOf(1, alerting.EventResolved)},
+	})
+	require.NoError(t, env.GetWorkflowError())
+	require.Equal(t, []string{"slack: inc-1/opened", "slack: inc-1/resolved"}, got)
+	status, err := env.QueryWorkflow("status")
+	require.NoError(t, err)
+	var s AlertsState
+	require.NoError(t, status.Get(&s))
+	require.Equal(t, broken.Problem, s.Problem, "and it shows")
+}
+
+// What a run takes over from the one before is bounded by the same settings.
+func TestGoingOnKeepsTheThrottle(t *testing.T) {
+	p := plan("slack")
+	in := AlertsState{Pipeline: "customers"}
+	for n := range 30 {
+		in.Book.Take(p.Settings, p.Channels, alertOf(n, alerting.EventOpened), time.Unix(0, 0).UTC())
+	}
+	f := &fake{alerting: p}
+	var resolved []alerting.Alert
+	for n := range 30 {
+		resolved = append(resolved, alertOf(n, alerting.EventResolved))
+	}
+	got, env := told(t, f, in, map[time.Duration][]alerting.Alert{30 * time.Minute: nil, 3 * time.Hour: resolved})
+	require.NoError(t, env.GetWorkflowError())
+	opened := 0
+	for _, m := range f.delivered {
+		if m.Alert.Event != alerting.EventResolved {
+			opened++
+		}
+	}
+	require.Equal(t, 20, opened, "19 and a summary of 11: %v", got)
 }
