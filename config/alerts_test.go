@@ -2,7 +2,10 @@ package config
 
 import (
 	"log/slog"
+	"os"
+	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -45,5 +48,46 @@ func TestAChannelThatIsHalfSetIsRefused(t *testing.T) {
 	} {
 		_, err := FromEnv(env(set...))
 		require.ErrorContains(t, err, want)
+	}
+}
+
+func TestTheExampleOfAlertingSettingsIsRight(t *testing.T) {
+	c, err := FromEnv(env(
+		"ALERTING_FILE", "../alerting.example.yml", "ALERT_SLACK_WEBHOOK_URL", "https://hooks.slack.com/services/x",
+		"ALERT_EMAIL", "a@example.org", "SMTP_HOST", "mail.example.org", "SMTP_FROM", "p@example.org", "PAGERDUTY_ROUTING_KEY", "k",
+	))
+	require.NoError(t, err)
+	all, err := c.Channels(slog.New(slog.DiscardHandler))
+	require.NoError(t, err)
+	require.NoError(t, c.CheckAlerting(all))
+	s, err := c.Alerting()
+	require.NoError(t, err)
+	require.Len(t, s.Routes, 4)
+	require.Equal(t, 30*time.Minute, s.Routes[3].After)
+	require.ErrorContains(t, c.CheckAlerting(all[:1]), "slack", "a channel that isn't set up is refused")
+}
+
+func TestAlertingSettingsAreReadStrictly(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "alerting.yml")
+	c, err := FromEnv(env("ALERTING_FILE", file))
+	require.NoError(t, err)
+	_, err = c.Alerting()
+	require.ErrorContains(t, err, "ALERTING_FILE", "a file that was named must be there")
+	for text, want := range map[string]string{
+		"":                         "",
+		"# nothing yet\n":          "",
+		"throttle: {messages: 5}":  "",
+		"troutes: []":              "troutes",
+		"repeat: soon":             "line 1",
+		"routes: [{channel: log}]": "channel",
+	} {
+		require.NoError(t, os.WriteFile(file, []byte(text), 0o600))
+		s, err := c.Alerting()
+		if want != "" {
+			require.ErrorContains(t, err, want)
+			continue
+		}
+		require.NoError(t, err, text)
+		require.Equal(t, time.Hour, s.Throttle.Per, "what isn't said is the default")
 	}
 }

@@ -14,7 +14,7 @@ import (
 )
 
 func (a *app) alertCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "alert", Short: "List the channels that people are told by, and try them"}
+	cmd := &cobra.Command{Use: "alert", Short: "List the channels that people are told by, try them, and see what they were sent"}
 	var channel, severity string
 	test := &cobra.Command{
 		Use: "test", Short: "Send a test alert and its end to every channel, and say what each made of it", Args: cobra.NoArgs,
@@ -26,11 +26,7 @@ that is set. Exit code 1 if one of them didn't take it.`,
 	test.Flags().StringVar(&severity, "severity", "info", "info, warning or critical")
 	list := &cobra.Command{Use: "channels", Short: "List the channels that are set", Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error { return a.listChannels() }}
-	var limit int
-	sent := &cobra.Command{Use: "list [pipeline]", Short: "List what the channels were sent, and how it went", Args: cobra.MaximumNArgs(1), ValidArgsFunction: a.completePipelines,
-		RunE: func(cmd *cobra.Command, args []string) error { return a.listDeliveries(cmd.Context(), args, limit) }}
-	sent.Flags().IntVarP(&limit, "limit", "n", 20, "how many")
-	cmd.AddCommand(test, list, sent)
+	cmd.AddCommand(test, list, a.alertListCommand())
 	return cmd
 }
 
