@@ -6,8 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"regexp"
 	"slices"
 	"strconv"
+	"strings"
 
 	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/temporal"
@@ -29,7 +31,7 @@ func (s *Set) Notify(ctx context.Context, n pipeline.Notice) error {
 
 func (s *Set) alert(ctx context.Context, n pipeline.Notice) (alerting.Alert, error) {
 	a := alerting.Alert{
-		ID: n.ID, Group: cmp.Or(n.Incident, n.Pipeline+"/"+n.Title), Event: alerting.Event(cmp.Or(n.Event, string(alerting.EventNotice))),
+		ID: n.ID, Group: cmp.Or(n.Incident, n.Pipeline+"/"+matter(n.Title)), Event: alerting.Event(cmp.Or(n.Event, string(alerting.EventNotice))),
 		Pipeline: n.Pipeline, RunID: n.RunID, Incident: n.Incident, Severity: n.Severity, Title: n.Title, Text: n.Text, At: s.Now(),
 		Facts: map[string]string{}, Links: map[string]string{},
 	}
@@ -42,6 +44,20 @@ func (s *Set) alert(ctx context.Context, n pipeline.Notice) (alerting.Alert, err
 		err = s.addIncident(ctx, &a)
 	}
 	return a, err
+}
+
+// countedOrQuoted is a number, or a quoted name or value, which may hold some.
+var countedOrQuoted = regexp.MustCompile(`"(?:[^"\\]|\\.)*"|[0-9][0-9.,]*`)
+
+// matter is a title without its numbers: run after run finds the same matter,
+// each with other counts.
+func matter(title string) string {
+	return countedOrQuoted.ReplaceAllStringFunc(title, func(part string) string {
+		if strings.HasPrefix(part, `"`) {
+			return part
+		}
+		return "#"
+	})
 }
 
 func (s *Set) link(a *alerting.Alert, n pipeline.Notice) {

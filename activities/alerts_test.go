@@ -141,3 +141,21 @@ func TestThePlanNamesEveryChannel(t *testing.T) {
 	require.Contains(t, p.Problem, "no such file")
 	require.Equal(t, alerting.DefaultSettings(), p.Settings)
 }
+
+func TestNoticesOfOneMatterAreOneGroupWhateverTheyCount(t *testing.T) {
+	first := `28 of 30 failing records have "plan" "basic-1"`
+	tests := map[string]struct {
+		title string
+		same  bool
+	}{
+		"the same with other counts":    {`1,007 of 2,110 failing records have "plan" "basic-1"`, true},
+		"another value is another one":  {`28 of 30 failing records have "plan" "basic-2"`, false},
+		"a quote in a value ends none":  {`28 of 30 failing records have "plan" "basic-1\" 7"`, false},
+		"another text is another one":   {`28 of 30 records are late`, false},
+		"a quote that is never closed":  {`28 of 30 failing records have "plan" "basic-`, false},
+		"digits in another script stay": {`٢٨ of 30 failing records have "plan" "basic-1"`, false},
+	}
+	for name, tc := range tests {
+		t.Run(name, func(t *testing.T) { require.Equal(t, tc.same, matter(first) == matter(tc.title)) })
+	}
+}
