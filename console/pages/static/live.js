@@ -12,10 +12,9 @@
   };
   const open = () => {
     source = new EventSource("/events");
-    let lost = false;
-    source.onopen = () => { say(""); if (lost) { lost = false; refresh(); } };
+    // What changed between the page's making and now was told to nobody here.
+    source.onopen = () => { say(""); refresh(); };
     source.onerror = () => {
-      lost = true;
       say("not live: the connection is lost");
       if (source.readyState === EventSource.CLOSED) setTimeout(open, 10000);
     };
