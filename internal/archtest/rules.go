@@ -23,6 +23,7 @@ var TheRules = Rules{
 		{"pipeline", nil, "pipeline holds the words that all share, so it knows none of them"},
 		{"schemas", []string{"pipeline"}, reasonDomain},
 		{"dq", []string{"pipeline", "schemas"}, reasonDomain},
+		{"dq/page", []string{"pipeline", "schemas", "dq"}, "it shows results, and judges nothing"},
 		{"source", []string{"pipeline", "schemas"}, reasonDomain},
 		{"sink", []string{"pipeline", "schemas"}, reasonDomain},
 		{"alerting", []string{"pipeline", "schemas"}, reasonDomain},
