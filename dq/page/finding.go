@@ -38,7 +38,7 @@ type table struct {
 
 func findingOf(r dq.Result) finding {
 	c := r.Expectation
-	f := finding{Success: r.Success, Words: phrase(c), Notes: notes(c), severity: c.Severity, columns: columnsOf(c.Kwargs)}
+	f := finding{Success: r.Success, Words: phrase(c), Notes: notes(c), severity: c.Severity, columns: columnsOf(c)}
 	if f.severity == "" {
 		f.severity = dq.Critical
 	}
@@ -62,18 +62,18 @@ func toneOf(s dq.Severity) string {
 }
 
 // columnsOf are the columns that an expectation names.
-func columnsOf(kwargs dq.Object) []string {
+// Those of a table name columns too, but are about the table.
+func columnsOf(c dq.Configured) []string {
+	if strings.HasPrefix(c.Type, "expect_table_") {
+		return nil
+	}
 	var out []string
 	for _, name := range []string{"column", "column_A", "column_B"} {
-		if s, ok := kwargs.Get(name).(string); ok {
+		if s, ok := c.Kwargs.Get(name).(string); ok {
 			out = append(out, s)
 		}
 	}
-	// A table's expectation has a column_list too, but it is about the table.
-	if _, ok := kwargs.Get("column_list").([]any); ok && kwargs.Get("column") == nil {
-		out = append(out, listed(kwargs.Get("column_list"))...)
-	}
-	return out
+	return append(out, listed(c.Kwargs.Get("column_list"))...)
 }
 
 // notes are the author's: a text or a list of them.
@@ -232,7 +232,7 @@ func inShort(r dq.Result) string {
 	case isMap && counted && unexpected == 0:
 		return "all " + count(rows-missing)
 	case isMap && counted:
-		return fmt.Sprintf("%s of %s not (%s)", count(unexpected), count(rows-missing), unexpectedPercent(r))
+		return fmt.Sprintf("%s of %s unexpected (%s)", count(unexpected), count(rows-missing), unexpectedPercent(r))
 	case r.Expectation.Type == "expect_column_quantile_values_to_be_between":
 		values, _ := r.Result.Get("observed_value").(map[string]any)
 		return "observed " + observed(values["values"])

@@ -96,12 +96,15 @@ func histogram[T int64 | float64](sorted []T, whole bool, write func(T) string) 
 		width = math.Ceil((2*half+1)/maxBars) / 2
 		bars, gap = int(half/width)+1, 1
 	}
+	if width == 0 || bars == 1 { // too close together for this arithmetic
+		return []Bar{{From: write(first), To: write(last), Count: int64(len(sorted))}}
+	}
 	edge := func(i int, less float64) string {
 		switch v := (float64(first)/2 + float64(i)*width) * 2; {
-		case v-less >= float64(last):
-			return write(last) // itself: the sum may be off, or too large
 		case i == 0:
 			return write(first)
+		case v-less >= float64(last):
+			return write(last) // itself: the sum may be off, or too large
 		default:
 			return write(T(v - less))
 		}

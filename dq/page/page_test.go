@@ -80,7 +80,7 @@ func TestAResultShowsWhatIsKnown(t *testing.T) {
 		"values too few in a set":        "must include free, enterprise Missingenterprise",
 		"pairs by their columns' names":  "a = 3, b = 4",
 		"a value that is null in a pair": "a = null, b = 11",
-		"what a passing one has seen":    "must not be null, for at least 90% of the values1 of 12 not (8.33%)",
+		"what a passing one has seen":    "must not be null, for at least 90% of the values1 of 12 unexpected (8.33%)",
 		"a null is no text":              "null16",
 	}
 	for name, want := range tests {

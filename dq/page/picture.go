@@ -12,7 +12,8 @@ type columnView struct {
 	Type    schemas.Type
 	Scope   string // which rows this is of; empty if of all
 	Empty   string // why there is nothing to see
-	Facts   []Fact
+	Counts  []Fact
+	Facts   []Fact // of the values
 	Picture string // says in words what the picture shows
 	Head    string // of the picture
 	Bars    []rect // of a histogram
@@ -74,14 +75,16 @@ func columnViewOf(c Column, v *verdicts) columnView {
 	if c.Seen == 0 {
 		return out
 	}
-	out.Facts = append([]Fact{
+	scope := "exact"
+	if out.Scope != "" {
+		scope = "of these"
+	}
+	out.Counts = []Fact{
 		{"Rows", count(c.Seen)},
 		{"Nulls", count(c.Nulls) + " (" + ratio(c.Nulls, c.Seen) + ")"},
-		{"Distinct, exact", count(c.Distinct)},
-	}, c.Facts...)
-	if out.Scope != "" {
-		out.Facts[2].Name = "Distinct, in these rows"
+		{"Distinct", count(c.Distinct) + " (" + scope + ")"},
 	}
+	out.Facts = c.Facts
 	out.draw(c, values)
 	return out
 }
@@ -98,6 +101,8 @@ func (v *columnView) draw(c Column, values int64) {
 		v.Head = "All values are alike"
 		if c.Picture == Lengths {
 			v.Head = "All texts differ, and are equally long"
+		} else if c.Distinct > 1 {
+			v.Head = "All values lie close together"
 		}
 		return
 	}

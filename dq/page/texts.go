@@ -108,7 +108,7 @@ func (t *texts) describe(c *Column) {
 	lengths := t.allLengths()
 	if t.lengths {
 		c.Facts = []Fact{
-			{"Shortest", characters(lengths[0])}, {"Mean length", meanOf(lengths)}, {"Longest", characters(lengths[len(lengths)-1])},
+			{"Shortest", count(lengths[0])}, {"Mean length", meanOf(lengths)}, {"Longest", count(lengths[len(lengths)-1])},
 		}
 	}
 	if t.lengths && all[0].count == 1 && len(all) > maxFrequent {
@@ -137,5 +137,3 @@ func (t *texts) allLengths() []int64 {
 	slices.Sort(out)
 	return out
 }
-
-func characters(n int64) string { return countOf(n, "character", "characters") }

@@ -89,7 +89,7 @@ var tails = []struct{ name, text string }{
 	{"multiplier", ", with the multiplier {multiplier}"},
 	{"exact_match", "{exact_match?:, and may be others too}"},
 	{"mostly", ", for at least {percentage}"},
-	{"row_condition", ", where {row_condition}"},
+	{"row_condition", ", where {condition}"},
 	{"ignore_row_if", "{ignored}"},
 }
 
@@ -175,6 +175,8 @@ func (s *sentence) argument(name string) {
 		s.quantiles()
 	case "percentage":
 		s.words(percentOf(s.kwargs.Get("mostly")) + " of the values")
+	case "condition":
+		s.code(condition(s.kwargs.Get("row_condition")))
 	case "ignored":
 		s.leaveOut()
 	default:
@@ -238,6 +240,9 @@ func (s *sentence) between(least, most any, above, below bool) {
 	switch {
 	case least == nil && most == nil:
 		s.words("anything")
+	case least != nil && !above && !below && show(least) == show(most):
+		s.words("exactly ")
+		s.value(least)
 	case least != nil && most != nil && !above && !below:
 		s.words("between ")
 		s.value(least)
