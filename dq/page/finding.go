@@ -140,7 +140,7 @@ func (f *finding) figures(r dq.Result) {
 	switch {
 	case isMap && counted:
 		what := "values"
-		if r.Result.Get("missing_count") == nil {
+		if r.Result.Get("missing_count") == nil || len(f.columns) > 1 {
 			what = "rows"
 		}
 		add("Unexpected", fmt.Sprintf("%s of %s %s (%s)", count(unexpected), count(rows-missing), what, unexpectedPercent(r)))
@@ -148,6 +148,9 @@ func (f *finding) figures(r dq.Result) {
 			add("Null, not judged", fmt.Sprintf("%s of %s rows (%s)", count(missing), count(rows), ratio(missing, rows)))
 		}
 		f.allowance(r)
+		if head, text := placesAlone(r.Result, f.columns); text != "" {
+			add(head, text)
+		}
 	case r.Result.Get("observed_value") != nil && r.Expectation.Type != "expect_column_quantile_values_to_be_between":
 		add("Observed", observed(r.Result.Get("observed_value")))
 	case !isMap && hasKey(r.Result, "observed_value") && !counted && r.Result.Get("missing_count") == nil:

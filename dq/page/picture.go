@@ -89,14 +89,12 @@ func columnViewOf(c Column, v *verdicts) columnView {
 	return out
 }
 
-// draw makes the picture.
+// draw makes the picture, or says why there is none.
 func (v *columnView) draw(c Column, values int64) {
 	switch {
 	case len(c.Bars) == 0:
-		return
 	case c.Picture == Frequent:
 		v.top(c, values)
-		return
 	case len(c.Bars) == 1:
 		v.Head = "All values are alike"
 		if c.Picture == Lengths {
@@ -104,8 +102,12 @@ func (v *columnView) draw(c Column, values int64) {
 		} else if c.Distinct > 1 {
 			v.Head = "All values lie close together"
 		}
-		return
+	default:
+		v.histogram(c, values)
 	}
+}
+
+func (v *columnView) histogram(c Column, values int64) {
 	v.Head = "Distribution"
 	if c.Picture == Lengths {
 		v.Head = "All texts differ: their lengths, in characters"

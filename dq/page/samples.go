@@ -55,11 +55,35 @@ func samplesOf(r dq.Result, columns []string) *samples {
 func fetched(o dq.Object) (values, places []any) {
 	values, _ = o.Get("unexpected_list").([]any) // COMPLETE alone has it
 	places, _ = o.Get("unexpected_index_list").([]any)
-	if values == nil {
+	if values == nil && places == nil {
 		values, _ = o.Get("partial_unexpected_list").([]any)
 		places, _ = o.Get("partial_unexpected_index_list").([]any)
 	}
 	return values, places
+}
+
+// placesAlone are the places of values that aren't shown: a result format may
+// leave them out.
+func placesAlone(o dq.Object, columns []string) (head, text string) {
+	values, places := fetched(o)
+	if len(values) > 0 || len(places) == 0 {
+		return "", ""
+	}
+	keys := listed(o.Get("unexpected_index_column_names"))
+	all := make([]string, len(places))
+	for i, p := range places {
+		all[i] = placeText(p, columns, keys)
+	}
+	return placesHead(keys), firstOf(all)
+}
+
+// firstOf names the first of the places, and how many more there are.
+func firstOf(places []string) string {
+	text := strings.Join(places[:min(len(places), maxPlaces)], ", ")
+	if more := len(places) - maxPlaces; more > 0 {
+		text += " and " + count(int64(more)) + " more"
+	}
+	return text
 }
 
 func captionOf(shown, total int64) string {
@@ -89,10 +113,7 @@ func (s *samples) collect(values, places []any, columns, keys []string) {
 		}
 	}
 	for i := range s.Rows {
-		s.Rows[i].Places = strings.Join(found[i][:min(len(found[i]), maxPlaces)], ", ")
-		if more := len(found[i]) - maxPlaces; more > 0 {
-			s.Rows[i].Places += " and " + count(int64(more)) + " more"
-		}
+		s.Rows[i].Places = firstOf(found[i])
 	}
 	slices.SortStableFunc(s.Rows, func(a, b sample) int { return cmp.Compare(b.Count, a.Count) })
 	s.More = int64(max(len(s.Rows)-maxSamples, 0))
