@@ -82,6 +82,16 @@ func (c *chunk) record() arrow.RecordBatch {
 	return array.NewRecordBatch(c.arrow, arrays, int64(n))
 }
 
+// recordOf shows columns that were read as an Arrow record, without copying.
+func recordOf(cols []column) arrow.RecordBatch {
+	fields, arrays, rows := make([]arrow.Field, len(cols)), make([]arrow.Array, len(cols)), 0
+	for i := range cols {
+		fields[i] = arrow.Field{Name: cols[i].name, Type: cols[i].arrow, Nullable: true}
+		arrays[i], rows = cols[i].array(), cols[i].rows()
+	}
+	return array.NewRecordBatch(arrow.NewSchema(fields, nil), arrays, int64(rows))
+}
+
 // array shows the column as an Arrow array over the same memory.
 func (c *column) array() arrow.Array {
 	n := c.rows()

@@ -10,6 +10,7 @@ type Config struct {
 	ChunkRows      int   `yaml:"chunk_rows"`       // rows decoded before they are checked and written, default 8192
 	ShardRecords   int64 `yaml:"shard_records"`    // offsets a shard at most, default 250,000; the planner reads it
 	Memory         int64 `yaml:"memory"`           // bytes that one shard's open files and chunk may hold, default 256 MiB
+	QualityMemory  int64 `yaml:"-"`                // dq.memory: bytes that one shard's values for quality rules may hold before they are spilled, default 256 MiB
 	MaxRecordBytes int   `yaml:"max_record_bytes"` // a longer value is malformed, default 16 MiB
 }
 
@@ -32,6 +33,9 @@ func (c Config) WithDefaults() Config {
 	if c.Memory == 0 {
 		c.Memory = 256 << 20
 	}
+	if c.QualityMemory == 0 {
+		c.QualityMemory = 256 << 20
+	}
 	if c.MaxRecordBytes == 0 {
 		c.MaxRecordBytes = 16 << 20
 	}
@@ -45,6 +49,7 @@ func (c Config) Validate() error {
 		within("engine.chunk_rows", int64(c.ChunkRows), 1, maxChunkRows),
 		within("engine.shard_records", c.ShardRecords, 1, 1<<40),
 		within("engine.memory", c.Memory, minMemory, 1<<40),
+		within("dq.memory", c.QualityMemory, minMemory, 1<<40),
 		within("engine.max_record_bytes", int64(c.MaxRecordBytes), 1, maxRecordBytes),
 	)
 }

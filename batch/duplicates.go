@@ -2,13 +2,11 @@ package batch
 
 import (
 	"bufio"
-	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"slices"
 
 	"github.com/zeebo/xxh3"
@@ -17,63 +15,23 @@ import (
 	"github.com/autonomous-data-pipeline/adp/pipeline"
 )
 
-// duplicates are the rows that break uniqueness rules, by expectation.
-type duplicates map[int]*positions
+// duplicates are the rows in clean files that break a rule which only the whole
+// batch shows, by expectation.
+type duplicates map[int]*dq.Positions
 
-// findDuplicates merges the shards' indexes of each uniqueness rule.
-func findDuplicates(ctx context.Context, rules []int, results []Result) (duplicates, error) {
-	found := duplicates{}
-	for _, i := range rules {
-		set, err := mergeIndexes(ctx, i, results)
-		if err != nil {
-			return nil, err
-		}
-		found[i] = set
+// add notes that a row breaks a rule.
+func (d duplicates) add(expectation int, p dq.Position) {
+	if d[expectation] == nil {
+		d[expectation] = dq.NewPositions()
 	}
-	return found, nil
+	d[expectation].Add(p.Partition, p.Offset)
 }
 
-func mergeIndexes(ctx context.Context, expectation int, results []Result) (*positions, error) {
-	var readers []io.Reader
-	for _, r := range results {
-		path := indexPath(filepath.Dir(r.Profile), expectation)
-		f, err := os.Open(path)
-		if err != nil {
-			return nil, stagedFault(path, err)
-		}
-		defer func() { _ = f.Close() }() //nolint:gocritic // deferInLoop: all files are merged at once, and only read
-		readers = append(readers, bufio.NewReaderSize(f, 64<<10))
-	}
-	set := newPositions()
-	err := dq.MergeIndexes(readers, func(p dq.Position) error {
-		set.add(p.Partition, p.Offset)
-		return ctx.Err()
-	})
-	if err != nil && ctx.Err() == nil {
-		return nil, stagedFault(fmt.Sprintf("unique-%d.idx of %d shards", expectation, len(results)), err)
-	}
-	return set, err
-}
-
-// counted is the union of the rules that make a record fail.
-func (d duplicates) counted(prog *dq.Program) *positions {
-	all := newPositions()
-	for i, set := range d {
-		if !prog.Counts(i) {
-			continue
-		}
-		for p := range set.all() {
-			all.add(p.Partition, p.Offset)
-		}
-	}
-	return all
-}
-
-// reasons are the counted uniqueness rules that the row at a position breaks.
+// reasons are the rules that count, and that the row at a position breaks.
 func (d duplicates) reasons(prog *dq.Program, p dq.Position) []pipeline.Reason {
 	var out []pipeline.Reason
-	for _, i := range prog.Uniques() {
-		if set := d[i]; set != nil && prog.Counts(i) && set.has(p.Partition, p.Offset) {
+	for _, i := range prog.Late() {
+		if set := d[i]; set != nil && prog.Counts(i) && set.Has(p.Partition, p.Offset) {
 			out = append(out, prog.Reason(i))
 		}
 	}
@@ -88,7 +46,7 @@ const (
 )
 
 // write stages the duplicates among clean, for Select.
-func (d duplicates) write(dk disk, path string, clean *positions) error {
+func (d duplicates) write(dk disk, path string, clean *dq.Positions) error {
 	rules := make([]int, 0, len(d))
 	for i := range d {
 		rules = append(rules, i)
@@ -98,9 +56,9 @@ func (d duplicates) write(dk disk, path string, clean *positions) error {
 		w, sum := bufio.NewWriter(out), xxh3.New()
 		_, err := w.WriteString(duplicatesMagic)
 		var b []byte
-		for p := range clean.all() {
+		for p := range clean.All() {
 			for _, i := range rules {
-				if !d[i].has(p.Partition, p.Offset) {
+				if !d[i].Has(p.Partition, p.Offset) {
 					continue
 				}
 				b = binary.LittleEndian.AppendUint32(b[:0], uint32(i))
@@ -159,10 +117,7 @@ func (d duplicates) read(r io.Reader, entries int64) error {
 		}
 		_, _ = sum.Write(b[:]) // a hash never fails
 		i := int(binary.LittleEndian.Uint32(b[:]))
-		if d[i] == nil {
-			d[i] = newPositions()
-		}
-		d[i].add(int32(binary.LittleEndian.Uint32(b[4:])), int64(binary.LittleEndian.Uint64(b[8:])))
+		d.add(i, dq.Position{Partition: int32(binary.LittleEndian.Uint32(b[4:])), Offset: int64(binary.LittleEndian.Uint64(b[8:]))})
 	}
 	if _, err := io.ReadFull(r, b[:8]); err != nil {
 		return err

@@ -1,9 +1,7 @@
 package batch
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"io"
 	"path/filepath"
 	"time"
@@ -27,6 +25,11 @@ type EvaluateJob struct {
 	Dir           string // the batch's folder in staging; made if missing
 	RunID         string
 	At            time.Time // when the run started; stamped on the quality document
+	Memory        int64     // bytes that counts may hold before they are spilled, default 256 MiB: dq.memory
+}
+
+func (j EvaluateJob) memory() int64 {
+	return Config{QualityMemory: j.Memory}.WithDefaults().QualityMemory
 }
 
 // Evaluation is what a staged batch holds, as numbers.
@@ -52,27 +55,27 @@ func Evaluate(ctx context.Context, job EvaluateJob) (Evaluation, error) {
 	if err != nil {
 		return Evaluation{}, err
 	}
+	if err := prepare(job.Dir, time.Now()); err != nil {
+		return Evaluation{}, err
+	}
 	prof, quality, err := mergeProfiles(job, prog)
 	if err != nil {
 		return Evaluation{}, err
 	}
-	if err := prepare(job.Dir, time.Now()); err != nil {
-		return Evaluation{}, err
-	}
 	drift := prof.drift(job.Schema)
-	s, err := newSurvey(ctx, job, prog, prof, setAside(drift, job.MinShare))
+	s, err := newSurvey(job, prog, prof, quality, setAside(drift, job.MinShare))
 	if err != nil {
 		return Evaluation{}, err
 	}
 	if err := s.run(ctx); err != nil {
 		return Evaluation{}, err
 	}
-	e := Evaluation{Records: prof.Records, Late: prof.late(job.Rules), Drift: drift, Quality: s.quality()}
-	moved := s.duplicated.count
-	e.Records.Clean, e.Records.Suspect = e.Records.Clean-moved, e.Records.Suspect+moved
-	if err := s.setDuplicates(quality); err != nil {
+	e := Evaluation{Records: prof.Records, Late: prof.late(job.Rules), Drift: drift}
+	if e.Quality, err = s.quality(); err != nil {
 		return Evaluation{}, err
 	}
+	moved := s.duplicated.Len()
+	e.Records.Clean, e.Records.Suspect = e.Records.Clean-moved, e.Records.Suspect+moved
 	err = s.write(&e, quality)
 	return e, err
 }
@@ -87,22 +90,12 @@ func (p *profile) late(r Rules) pipeline.Late {
 // write stages the quality document and the duplicates.
 func (s *survey) write(e *Evaluation, quality *dq.Profile) error {
 	e.Document = s.prog.Results(quality, dq.Options{RunID: s.job.RunID, RunTime: s.job.At, BatchID: s.job.Batch.ID})
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetIndent("", "  ")
-	enc.SetEscapeHTML(false) // people read regular expressions in it
-	if err := enc.Encode(e.Document); err != nil {
-		return pipeline.Faultf(pipeline.Bug, "encode the quality results of batch %s: %w", s.job.Batch.ID, err)
-	}
 	e.ResultsPath = filepath.Join(s.job.Dir, resultsName)
-	err := realDisk().write(e.ResultsPath, func(w io.Writer) error {
-		_, err := w.Write(b.Bytes())
-		return err
-	})
+	err := realDisk().write(e.ResultsPath, func(w io.Writer) error { return dq.WriteDocument(w, e.Document) })
 	if err != nil {
 		return err
 	}
-	if s.duplicated.count > 0 {
+	if s.duplicated.Len() > 0 {
 		e.Duplicates = filepath.Join(s.job.Dir, "duplicates.bin")
 		if err := s.duplicates.write(realDisk(), e.Duplicates, s.duplicated); err != nil {
 			return err

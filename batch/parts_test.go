@@ -119,35 +119,35 @@ func TestBoundedMergesInAnyOrder(t *testing.T) {
 func TestPositionsAgreeWithAMap(t *testing.T) {
 	for seed := range uint64(30) {
 		r := rand.New(rand.NewPCG(seed, 3))
-		set, want := newPositions(), map[dq.Position]bool{}
+		set, want := dq.NewPositions(), map[dq.Position]bool{}
 		span := int64(1) << (4 + r.IntN(40))
 		for range r.IntN(500) {
 			p := dq.Position{Partition: int32(r.IntN(3)), Offset: r.Int64N(span)}
-			set.add(p.Partition, p.Offset)
+			set.Add(p.Partition, p.Offset)
 			want[p] = true
 		}
-		got := slices.Collect(set.all())
+		got := slices.Collect(set.All())
 		ordered := slices.SortedFunc(maps.Keys(want), func(a, b dq.Position) int {
 			if a.Partition != b.Partition {
 				return int(a.Partition - b.Partition)
 			}
 			return int(min(1, max(-1, a.Offset-b.Offset)))
 		})
-		if !slices.Equal(got, ordered) || set.count != int64(len(want)) {
-			t.Fatalf("seed %d: the set has %d positions, counts %d, want %d in order", seed, len(got), set.count, len(want))
+		if !slices.Equal(got, ordered) || set.Len() != int64(len(want)) {
+			t.Fatalf("seed %d: the set has %d positions, counts %d, want %d in order", seed, len(got), set.Len(), len(want))
 		}
 		for range 200 {
 			p := dq.Position{Partition: int32(r.IntN(3)), Offset: r.Int64N(span)}
-			if set.has(p.Partition, p.Offset) != want[p] {
+			if set.Has(p.Partition, p.Offset) != want[p] {
 				t.Fatalf("seed %d: has %v", seed, p)
 			}
 		}
 		for _, p := range ordered {
-			if !set.touches(p.Partition, p.Offset, p.Offset) || !set.touches(p.Partition, 0, span) {
+			if !set.Touches(p.Partition, p.Offset, p.Offset) || !set.Touches(p.Partition, 0, span) {
 				t.Fatalf("seed %d: %v isn't touched", seed, p)
 			}
 		}
-		covered := set.ranges(r.Int64N(100))
+		covered := rangesOf(set, r.Int64N(100))
 		for i, rg := range covered {
 			if i > 0 && covered[i-1].Partition == rg.Partition && covered[i-1].End >= rg.Start {
 				t.Fatalf("seed %d: ranges overlap: %v", seed, covered)
@@ -162,12 +162,12 @@ func TestPositionsAgreeWithAMap(t *testing.T) {
 }
 
 func TestDuplicatesFile(t *testing.T) {
-	d := duplicates{0: newPositions(), 3: newPositions()}
-	clean := newPositions()
+	d := duplicates{0: dq.NewPositions(), 3: dq.NewPositions()}
+	clean := dq.NewPositions()
 	for i := range int64(5000) {
-		d[int(i%2)*3].add(int32(i%3), i*7)
+		d[int(i%2)*3].Add(int32(i%3), i*7)
 		if i%5 > 0 {
-			clean.add(int32(i%3), i*7)
+			clean.Add(int32(i%3), i*7)
 		}
 	}
 	path := filepath.Join(t.TempDir(), "duplicates.bin")
@@ -179,8 +179,8 @@ func TestDuplicatesFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	for i, set := range d {
-		for p := range set.all() {
-			if got, want := back[i].has(p.Partition, p.Offset), clean.has(p.Partition, p.Offset); got != want {
+		for p := range set.All() {
+			if got, want := back[i].Has(p.Partition, p.Offset), clean.Has(p.Partition, p.Offset); got != want {
 				t.Fatalf("rule %d %v: read back %v, want %v", i, p, got, want)
 			}
 		}

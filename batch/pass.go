@@ -45,7 +45,7 @@ func newPass(l *Local, job Job, prog *dq.Program, beat func(Progress) error) (*p
 		return nil, err
 	}
 	p := &pass{
-		cfg: l.cfg, job: job, prog: prog, quality: prog.NewProfile(), prof: newProfile(c, job.Schema, job.Rules),
+		cfg: l.cfg, job: job, prog: prog, quality: prog.NewProfile(dq.Gathering{Dir: job.Dir, Memory: l.cfg.QualityMemory}), prof: newProfile(c, job.Schema, job.Rules, job.Dir, l.cfg.QualityMemory),
 		chunk: newChunk(job.Schema), beat: beat, next: pipeline.Checkpoint{},
 		event: job.Schema.Index(job.Rules.EventTime), allowedUs: job.Rules.AllowedLateness.Microseconds(),
 		stage: newStage(l.disk, job.Dir, cleanLayout(job.Schema), job.Rules.EventTime != "", l.cfg.Memory),
@@ -183,7 +183,9 @@ func (p *pass) flush() error {
 		Record: record, Partition: p.chunk.partition(), Offsets: p.chunk.offsets(),
 	}, p.findings[:0])
 	record.Release()
-	p.countSegments()
+	if err := p.countSegments(); err != nil {
+		return err
+	}
 	p.sorter.sort(p)
 	if err := p.rejectSuspects(); err != nil {
 		return err
@@ -199,16 +201,19 @@ func (p *pass) flush() error {
 	return nil
 }
 
-func (p *pass) countSegments() {
+func (p *pass) countSegments() error {
 	var text []byte
 	for _, i := range p.segments {
 		c := &p.chunk.cols[i]
 		counts := p.prof.Segments[c.name]
 		for row := range c.valid {
 			text = c.segment(text[:0], row)
-			counts.add(text, 1, 0)
+			if err := counts.Add(text, 1); err != nil {
+				return err
+			}
 		}
 	}
+	return nil
 }
 
 // rejectSuspects writes the rows that the sorter set aside, with their reasons.
@@ -243,17 +248,15 @@ func (p *pass) suspect(row int, reasons []pipeline.Reason) error {
 	return p.stage.reject(r)
 }
 
-// finish completes the files, then the uniqueness indexes, then the profile.
+// finish completes the files, then what quality rules look at again, then the
+// profile.
 func (p *pass) finish() (Result, error) {
 	files, err := p.stage.finish()
 	if err != nil {
 		return Result{}, err
 	}
-	for _, i := range uniqueRules(p.prog, p.job.Schema) {
-		err := p.stage.disk.write(indexPath(p.job.Dir, i), func(w io.Writer) error { return p.quality.WriteIndex(i, w) })
-		if err != nil {
-			return Result{}, err
-		}
+	if err := p.quality.Spill(); err != nil {
+		return Result{}, err
 	}
 	path := filepath.Join(p.job.Dir, "profile.json")
 	if err := p.writeProfile(path); err != nil {
@@ -273,17 +276,17 @@ func (p *pass) finish() (Result, error) {
 func (p *pass) writeProfile(path string) error {
 	p.prof.trim()
 	quality, err := json.Marshal(p.quality)
-	if err == nil {
-		p.prof.Quality = quality
+	p.prof.Quality, p.prof.Counts = quality, map[string]json.RawMessage{}
+	for c, counts := range p.prof.Segments {
+		raw, cerr := json.Marshal(counts)
+		p.prof.Counts[c], err = raw, errors.Join(err, cerr)
 	}
-	b, perr := json.Marshal(p.prof)
-	if err := errors.Join(err, perr); err != nil {
+	if err != nil {
+		return err
+	}
+	b, err := json.Marshal(p.prof)
+	if err != nil {
 		return pipeline.Faultf(pipeline.Bug, "encode the profile of shard %d of batch %s: %w", p.job.Shard.Index, p.job.Batch.ID, err)
 	}
 	return p.stage.disk.write(path, func(w io.Writer) error { _, err := w.Write(b); return err })
-}
-
-// indexPath is where a shard's index for a uniqueness rule is.
-func indexPath(dir string, expectation int) string {
-	return filepath.Join(dir, fmt.Sprintf("unique-%d.idx", expectation))
 }

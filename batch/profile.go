@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"path/filepath"
 
 	"github.com/autonomous-data-pipeline/adp/dq"
 	"github.com/autonomous-data-pipeline/adp/pipeline"
@@ -15,7 +16,6 @@ import (
 // The bounds of a profile.
 const (
 	maxUnknownFields = 1000
-	maxSegmentValues = 10_000
 )
 
 // fieldDrift counts the records in which one field left the schema.
@@ -29,17 +29,18 @@ type fieldDrift struct {
 // profile is what one pass learned beside the staged records: numbers that
 // add up over shards, however the batch was split.
 type profile struct {
-	Contract      string              `json:"contract"` // see contract
-	Shard         pipeline.Shard      `json:"shard"`
-	Records       pipeline.Records    `json:"records"` // Read, Clean, Suspect, Malformed
-	Bytes         int64               `json:"bytes"`
-	Late          int64               `json:"late"`
-	MaxLatenessUs int64               `json:"max_lateness_us"` // 0 if none was late at all
-	DuplicateKeys int64               `json:"duplicate_keys"`  // records with a key twice
-	Fields        []fieldDrift        `json:"fields"`          // by the schema's order
-	Unknown       *bounded            `json:"unknown"`
-	Segments      map[string]*bounded `json:"segments"` // by column: records a value
-	Quality       json.RawMessage     `json:"quality"`  // package dq's own profile
+	Contract      string                     `json:"contract"` // see contract
+	Shard         pipeline.Shard             `json:"shard"`
+	Records       pipeline.Records           `json:"records"` // Read, Clean, Suspect, Malformed
+	Bytes         int64                      `json:"bytes"`
+	Late          int64                      `json:"late"`
+	MaxLatenessUs int64                      `json:"max_lateness_us"` // 0 if none was late at all
+	DuplicateKeys int64                      `json:"duplicate_keys"`  // records with a key twice
+	Fields        []fieldDrift               `json:"fields"`          // by the schema's order
+	Unknown       *bounded                   `json:"unknown"`
+	Segments      map[string]*dq.Counts      `json:"-"`        // by column: records a value
+	Counts        map[string]json.RawMessage `json:"segments"` // Segments, as they are written
+	Quality       json.RawMessage            `json:"quality"`  // package dq's own profile
 }
 
 // contract identifies what a profile was made under: profiles of different
@@ -53,13 +54,15 @@ func contract(s *schemas.Schema, r Rules) (string, error) {
 	return hex.EncodeToString(sum[:16]), nil
 }
 
-func newProfile(contract string, s *schemas.Schema, r Rules) *profile {
+// newProfile is an empty profile. Counts of segments that don't fit into memory
+// lie in dir.
+func newProfile(contract string, s *schemas.Schema, r Rules, dir string, memory int64) *profile {
 	p := &profile{
 		Contract: contract, Fields: make([]fieldDrift, len(s.Fields)),
-		Unknown: newBounded(maxUnknownFields), Segments: map[string]*bounded{},
+		Unknown: newBounded(maxUnknownFields), Segments: map[string]*dq.Counts{},
 	}
-	for _, c := range r.Segments {
-		p.Segments[c] = newBounded(maxSegmentValues)
+	for i, c := range r.Segments {
+		p.Segments[c] = dq.NewCounts(dir, fmt.Sprintf("segment-%d", i), segmentMemory(memory))
 	}
 	return p
 }
@@ -78,15 +81,14 @@ func (p *profile) observe(f rowFault) {
 	}
 }
 
-func (p *profile) trim() {
-	p.Unknown.trim()
-	for _, b := range p.Segments {
-		b.trim()
-	}
-}
+// segmentMemory is what the counts of one segment column may hold, of what
+// quality rules may: values of high cardinality aren't to push them out.
+func segmentMemory(quality int64) int64 { return quality / 8 }
+
+func (p *profile) trim() { p.Unknown.trim() }
 
 // merge adds another shard's numbers; Quality is the caller's.
-func (p *profile) merge(o *profile) {
+func (p *profile) merge(o *profile) error {
 	p.Records.Read += o.Records.Read
 	p.Records.Clean += o.Records.Clean
 	p.Records.Suspect += o.Records.Suspect
@@ -102,9 +104,12 @@ func (p *profile) merge(o *profile) {
 		p.Fields[i].Observed |= f.Observed
 	}
 	p.Unknown.merge(o.Unknown)
-	for c, b := range o.Segments {
-		p.Segments[c].merge(b)
+	for c, counts := range o.Segments {
+		if err := p.Segments[c].Merge(counts); err != nil {
+			return err
+		}
 	}
+	return nil
 }
 
 // mergeProfiles adds up the shards' profiles.
@@ -113,20 +118,22 @@ func mergeProfiles(job EvaluateJob, prog *dq.Program) (*profile, *dq.Profile, er
 	if err != nil {
 		return nil, nil, err
 	}
-	all, quality := newProfile(c, job.Schema, job.Rules), prog.NewProfile()
+	all, quality := newProfile(c, job.Schema, job.Rules, job.Dir, job.memory()), prog.NewProfile(dq.Gathering{})
 	for _, r := range job.Results {
 		p, err := readProfile(r.Profile, c, job)
 		if err != nil {
 			return nil, nil, err
 		}
-		q, err := prog.Decode(p.Quality)
+		q, err := prog.Decode(p.Quality, filepath.Dir(r.Profile))
 		if err == nil {
 			err = quality.Merge(q)
 		}
 		if err != nil {
 			return nil, nil, pipeline.Faultf(pipeline.Bug, "merge the quality profile of %s: %w", r.Profile, err)
 		}
-		all.merge(p)
+		if err := all.merge(p); err != nil {
+			return nil, nil, err
+		}
 	}
 	all.trim()
 	return all, quality, nil
@@ -137,11 +144,19 @@ func readProfile(path, contract string, job EvaluateJob) (*profile, error) {
 	if err != nil {
 		return nil, stagedFault(path, err)
 	}
-	p := newProfile("", job.Schema, job.Rules)
+	p := newProfile("", job.Schema, job.Rules, filepath.Dir(path), job.memory())
 	if err := json.Unmarshal(b, p); err != nil {
 		return nil, stagedFault(path, err)
 	}
-	if p.Contract != contract || len(p.Fields) != len(job.Schema.Fields) || len(p.Segments) != len(job.Rules.Segments) {
+	for c, raw := range p.Counts {
+		if p.Segments[c] == nil {
+			return nil, stagedFault(path, fmt.Errorf("it counts by %q, which is no segment column", c))
+		}
+		if err := json.Unmarshal(raw, p.Segments[c]); err != nil {
+			return nil, stagedFault(path, err)
+		}
+	}
+	if p.Contract != contract || len(p.Fields) != len(job.Schema.Fields) || len(p.Counts) != len(job.Rules.Segments) {
 		return nil, stagedFault(path, fmt.Errorf("it was made under contract %s, this batch is evaluated under %s: the schema or the rules changed between the two; run the pipeline again", p.Contract, contract))
 	}
 	return p, nil

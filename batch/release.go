@@ -33,7 +33,7 @@ func (s *selector) suspects(ctx context.Context, dir string, f pipeline.File) (t
 	err = readStaged(ctx, f.Path, rejectSpecs, func(cols []column) error {
 		for row := range cols[0].rows() {
 			p := placeOf(cols, row)
-			if stays.has(p.Partition, p.Offset) {
+			if stays.Has(p.Partition, p.Offset) {
 				if err := st.reject(rejectAt(cols, row)); err != nil {
 					return err
 				}
@@ -61,8 +61,8 @@ func (s *selector) suspects(ctx context.Context, dir string, f pipeline.File) (t
 }
 
 // verdicts finds the suspects that stay out.
-func (s *selector) verdicts(ctx context.Context, f pipeline.File) (stays *positions, count int64, err error) {
-	stays = newPositions()
+func (s *selector) verdicts(ctx context.Context, f pipeline.File) (stays *dq.Positions, count int64, err error) {
+	stays = dq.NewPositions()
 	var drifted memo[bool]
 	var segments memo[map[string]string]
 	specs := append(placeSpecs(), rejectSpecs[rejReasons], rejectSpecs[rejSegments])
@@ -78,12 +78,12 @@ func (s *selector) verdicts(ctx context.Context, f pipeline.File) (stays *positi
 				return stagedFault(f.Path, err)
 			}
 			if out {
-				stays.add(cols[0].ints32[row], cols[1].ints64[row])
+				stays.Add(cols[0].ints32[row], cols[1].ints64[row])
 			}
 		}
 		return nil
 	})
-	return stays, stays.count, err
+	return stays, stays.Len(), err
 }
 
 func hasDrift(encoded []byte) (bool, error) {

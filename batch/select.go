@@ -93,7 +93,7 @@ func (j SelectJob) holdRaw(ctx context.Context) (Selection, error) {
 	}
 	out := Selection{Held: true, Records: j.Evaluation.Records}
 	for i, r := range j.Results {
-		rows := newPositions()
+		rows := dq.NewPositions()
 		for _, f := range r.Files {
 			if f.Kind != pipeline.CleanFile {
 				out.Quarantine = append(out.Quarantine, f)
@@ -103,7 +103,7 @@ func (j SelectJob) holdRaw(ctx context.Context) (Selection, error) {
 				return Selection{}, err
 			}
 		}
-		if rows.count == 0 {
+		if rows.Len() == 0 {
 			continue
 		}
 		raw, err := s.fetch(ctx, filepath.Join(s.dir, fmt.Sprintf("raw-%04d", i)), rows, s.waits)
@@ -122,11 +122,11 @@ func (s *selector) waits(prog *dq.Program, p dq.Position) []pipeline.Reason {
 }
 
 // places adds where a clean file's rows come from.
-func (s *selector) places(ctx context.Context, f pipeline.File, to *positions) error {
+func (s *selector) places(ctx context.Context, f pipeline.File, to *dq.Positions) error {
 	return readStaged(ctx, f.Path, placeSpecs(), func(cols []column) error {
 		for row := range cols[0].rows() {
 			p := placeOf(cols, row)
-			to.add(p.Partition, p.Offset)
+			to.Add(p.Partition, p.Offset)
 		}
 		return nil
 	})
@@ -137,7 +137,7 @@ type selector struct {
 	job        SelectJob
 	values     map[string]bool
 	duplicates duplicates
-	duplicated *positions
+	duplicated *dq.Positions
 	dir        string
 }
 
@@ -150,10 +150,10 @@ func newSelector(job SelectJob) (*selector, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &selector{job: job, values: map[string]bool{}, duplicates: d, duplicated: newPositions()}
+	s := &selector{job: job, values: map[string]bool{}, duplicates: d, duplicated: dq.NewPositions()}
 	for _, set := range d {
-		for p := range set.all() {
-			s.duplicated.add(p.Partition, p.Offset)
+		for p := range set.All() {
+			s.duplicated.Add(p.Partition, p.Offset)
 		}
 	}
 	for _, v := range job.Values {
@@ -187,7 +187,7 @@ func (s *selector) keeps(value string) bool {
 // shard selects from one shard's files.
 func (s *selector) shard(ctx context.Context, i int, r Result) (table, quarantine []pipeline.File, err error) {
 	dir := filepath.Join(s.dir, fmt.Sprintf("shard-%04d", i))
-	moved := newPositions() // duplicates that leave their clean file
+	moved := dq.NewPositions() // duplicates that leave their clean file
 	for _, f := range r.Files {
 		var t, q []pipeline.File
 		switch f.Kind {
@@ -203,7 +203,7 @@ func (s *selector) shard(ctx context.Context, i int, r Result) (table, quarantin
 		}
 		table, quarantine = append(table, t...), append(quarantine, q...)
 	}
-	if moved.count > 0 {
+	if moved.Len() > 0 {
 		q, err := s.fetch(ctx, filepath.Join(dir, "duplicates"), moved, s.duplicates.reasons)
 		if err != nil {
 			return nil, nil, err

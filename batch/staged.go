@@ -43,10 +43,10 @@ func (s span) contains(p dq.Position) bool {
 }
 
 // touches reports whether the set may have a position in the span.
-func (s span) touches(set *positions) bool {
-	for partition := range set.pages {
+func (s span) touches(set *dq.Positions) bool {
+	for _, partition := range set.Partitions() {
 		in := int64(partition) >= s.partitions[0] && int64(partition) <= s.partitions[1]
-		if in && set.touches(partition, s.offsets[0], s.offsets[1]) {
+		if in && set.Touches(partition, s.offsets[0], s.offsets[1]) {
 			return true
 		}
 	}
@@ -73,44 +73,35 @@ func segmentsOf(names []string, value func(name string) (*column, int)) map[stri
 	return out
 }
 
-// uniqueRules are the uniqueness rules whose column the schema has; the others
-// fail without looking at a row.
-func uniqueRules(prog *dq.Program, s *schemas.Schema) []int {
-	return slices.DeleteFunc(slices.Clone(prog.Uniques()), func(i int) bool { return s.Index(ruleColumn(prog, i)) < 0 })
-}
-
-// ruleColumn is the column that a uniqueness rule is about.
-func ruleColumn(prog *dq.Program, expectation int) string {
-	name, _ := prog.Expectation(expectation).Kwargs["column"].(string)
-	return name
-}
-
-// redecoder reads single records again.
+// redecoder reads records again that the pass could decode.
 type redecoder struct {
 	schema *schemas.Schema
-	cols   []column
+	cols   []column // the schema's fields
 	dec    *decoder
 }
 
 func newRedecoder(s *schemas.Schema) *redecoder {
-	r := &redecoder{schema: s, cols: newChunk(s).cols}
-	r.dec = newDecoder(s, r.cols)
-	return r
+	all := newChunk(s).cols
+	return &redecoder{schema: s, cols: all[:len(s.Fields)], dec: newDecoder(s, all)}
 }
 
-// decode reads a record that the pass could decode.
-func (r *redecoder) decode(raw []byte) error {
+// reset forgets all rows.
+func (r *redecoder) reset() {
 	for i := range r.dec.cols {
 		r.dec.cols[i].truncate(0)
 	}
 	r.dec.faults = r.dec.faults[:0]
-	if !r.dec.decode(raw, 0) {
+}
+
+// decode reads a record into the next row.
+func (r *redecoder) decode(raw []byte, row int) error {
+	if !r.dec.decode(raw, row) {
 		return errors.New("a suspect record can't be decoded any more: " + r.dec.problem)
 	}
 	return nil
 }
 
-// column finds the record's value of a field.
+// column finds the only row's value of a field.
 func (r *redecoder) column(name string) (*column, int) {
 	return &r.cols[r.schema.Index(name)], 0
 }

@@ -3,60 +3,46 @@ package batch
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"slices"
 
 	"github.com/autonomous-data-pipeline/adp/dq"
 	"github.com/autonomous-data-pipeline/adp/pipeline"
 )
 
-// The bounds of what an evaluation shows.
-const (
-	maxSegments = 50 // a column
-	maxSamples  = 20 // duplicates a rule
-)
+// maxSegments bounds how many segments an evaluation shows of a column.
+const maxSegments = 50
 
 // survey walks over a batch's staged files once: it counts failing records by
-// segment, and collects what duplicates look like.
+// segment, and looks a second time at rows for the rules that need it.
 type survey struct {
 	job      EvaluateJob
 	prog     *dq.Program
 	prof     *profile
+	rules    *dq.Profile
 	setAside map[driftKey]bool
 
 	duplicates duplicates
-	counted    *positions // rows that break a uniqueness rule that counts
-	duplicated *positions // those of them that are in clean files
-	wanted     map[dq.Position][]int
-	samples    map[int][]dq.Sample
+	duplicated *dq.Positions // rows in clean files that break a rule that counts
+	findings   []dq.Finding
 
 	failed   int64
-	failures map[string]map[string]int64 // by segment column and value
-	aside    memo[bool]                  // by reasons as encoded
-	segments memo[map[string]string]     // by segments as encoded
+	failures map[string]*dq.Counts   // by segment column: failing records a value
+	aside    memo[bool]              // by reasons as encoded
+	segments memo[map[string]string] // by segments as encoded
 }
 
-func newSurvey(ctx context.Context, job EvaluateJob, prog *dq.Program, prof *profile, aside map[driftKey]bool) (*survey, error) {
-	d, err := findDuplicates(ctx, uniqueRules(prog, job.Schema), job.Results)
-	if err != nil {
+func newSurvey(job EvaluateJob, prog *dq.Program, prof *profile, rules *dq.Profile, aside map[driftKey]bool) (*survey, error) {
+	if err := rules.Settle(); err != nil {
 		return nil, err
 	}
 	s := &survey{
-		job: job, prog: prog, prof: prof, setAside: aside,
-		duplicates: d, counted: d.counted(prog), duplicated: newPositions(),
-		wanted: map[dq.Position][]int{}, samples: map[int][]dq.Sample{},
-		failed: prof.Records.Malformed, failures: map[string]map[string]int64{},
+		job: job, prog: prog, prof: prof, rules: rules, setAside: aside,
+		duplicates: duplicates{}, duplicated: dq.NewPositions(),
+		failed: prof.Records.Malformed, failures: map[string]*dq.Counts{},
 	}
-	for _, c := range job.Rules.Segments {
-		s.failures[c] = map[string]int64{}
-	}
-	for i := range d {
-		n := 0
-		for p := range d[i].all() {
-			s.wanted[p] = append(s.wanted[p], i)
-			if n++; n == maxSamples {
-				break
-			}
-		}
+	for i, c := range job.Rules.Segments {
+		s.failures[c] = dq.NewCounts(job.Dir, fmt.Sprintf("failing-%d", i), segmentMemory(job.memory()))
 	}
 	return s, nil
 }
@@ -68,7 +54,7 @@ func (s *survey) run(ctx context.Context) error {
 			switch {
 			case f.Kind == pipeline.SuspectFile:
 				err = s.suspects(ctx, f)
-			case f.Kind == pipeline.CleanFile && s.interesting(f):
+			case f.Kind == pipeline.CleanFile && s.rules.NeedsLook(spanOf(f).touches):
 				err = s.clean(ctx, f)
 			}
 			if err != nil {
@@ -83,24 +69,28 @@ func (s *survey) run(ctx context.Context) error {
 func (s *survey) suspects(ctx context.Context, f pipeline.File) error {
 	const partition, offset, reasons, segments, raw = 0, 1, 2, 3, 4
 	specs := []spec{rejectSpecs[rejPartition], rejectSpecs[rejOffset], rejectSpecs[rejReasons], rejectSpecs[rejSegments]}
-	if s.wantedIn(f) {
+	again := s.rules.NeedsLook(spanOf(f).touches)
+	if again {
 		specs = append(specs, rejectSpecs[rejRaw])
 	}
 	values := newRedecoder(s.job.Schema)
 	return readStaged(ctx, f.Path, specs, func(cols []column) error {
+		values.reset()
 		for row := range cols[partition].rows() {
 			if err := s.suspect(cols[reasons].bytes(row), cols[segments].bytes(row)); err != nil {
 				return stagedFault(f.Path, err)
 			}
-			p := dq.Position{Partition: cols[partition].ints32[row], Offset: cols[offset].ints64[row]}
-			if rules := s.wanted[p]; len(rules) > 0 {
-				if err := values.decode(cols[raw].bytes(row)); err != nil {
-					return stagedFault(f.Path, err)
-				}
-				s.sample(p, rules, values.column)
+			if !again {
+				continue
+			}
+			if err := values.decode(cols[raw].bytes(row), row); err != nil {
+				return stagedFault(f.Path, err)
 			}
 		}
-		return nil
+		if !again {
+			return nil
+		}
+		return s.look(values.cols, cols[partition].ints32, cols[offset].ints64, func(int, []dq.Finding) error { return nil })
 	})
 }
 
@@ -113,8 +103,7 @@ func (s *survey) suspect(reasons, segments []byte) error {
 	if err != nil {
 		return err
 	}
-	s.fail(values)
-	return nil
+	return s.fail(values)
 }
 
 // isAside reports whether the reasons name a drift that keeps records out.
@@ -125,100 +114,101 @@ func (s *survey) isAside(encoded []byte) (bool, error) {
 	}), err
 }
 
-func (s *survey) fail(segments map[string]string) {
+func (s *survey) fail(segments map[string]string) error {
 	s.failed++
 	for column, counts := range s.failures {
 		if v, ok := segments[column]; ok {
-			counts[v]++
+			if err := counts.Add([]byte(v), 1); err != nil {
+				return err
+			}
 		}
 	}
+	return nil
 }
 
-// clean finds a clean file's duplicates.
+// clean looks a second time at a clean file's rows.
 func (s *survey) clean(ctx context.Context, f pipeline.File) error {
-	names := slices.Clone(s.job.Rules.Segments)
-	for i := range s.duplicates {
-		names = append(names, ruleColumn(s.prog, i))
-	}
+	names := append(slices.Clone(s.job.Rules.Segments), s.prog.LateColumns()...)
 	slices.Sort(names)
 	specs := placeSpecs()
 	for _, n := range slices.Compact(names) {
 		specs = append(specs, fieldSpec(s.job.Schema.Fields[s.job.Schema.Index(n)]))
 	}
 	return readStaged(ctx, f.Path, specs, func(cols []column) error {
-		for row := range cols[0].rows() {
+		return s.look(cols[2:], cols[0].ints32, cols[1].ints64, func(row int, findings []dq.Finding) error {
 			p := dq.Position{Partition: cols[0].ints32[row], Offset: cols[1].ints64[row]}
-			value := func(name string) (*column, int) { return columnNamed(cols, name), row }
-			if s.counted.has(p.Partition, p.Offset) {
-				s.duplicated.add(p.Partition, p.Offset)
-				s.fail(segmentsOf(s.job.Rules.Segments, value))
+			counts := false
+			for _, f := range findings {
+				s.duplicates.add(int(f.Expectation), p)
+				counts = counts || s.prog.Counts(int(f.Expectation))
 			}
-			if rules := s.wanted[p]; len(rules) > 0 {
-				s.sample(p, rules, value)
+			if !counts {
+				return nil
 			}
-		}
-		return nil
+			s.duplicated.Add(p.Partition, p.Offset)
+			return s.fail(segmentsOf(s.job.Rules.Segments, func(name string) (*column, int) { return columnNamed(cols, name), row }))
+		})
 	})
 }
 
-// sample keeps a duplicate's value for each of the rules.
-func (s *survey) sample(p dq.Position, rules []int, value func(name string) (*column, int)) {
-	for _, i := range rules {
-		c, row := value(ruleColumn(s.prog, i))
-		v := c.value(row)
-		if f, ok := v.(float64); ok {
-			v = dq.Float(f)
+// look shows rows to the rules that need a second look, and tells each row that
+// breaks some. A chunk holds one partition.
+func (s *survey) look(fields []column, partitions []int32, offsets []int64, broken func(row int, findings []dq.Finding) error) error {
+	all := recordOf(fields)
+	defer all.Release()
+	for from := 0; from < len(offsets); {
+		to := from + 1
+		for to < len(offsets) && partitions[to] == partitions[from] {
+			to++
 		}
-		s.samples[i] = append(s.samples[i], dq.Sample{Position: p, Value: v})
-	}
-}
-
-// setDuplicates tells the quality profile what only the whole batch shows.
-func (s *survey) setDuplicates(quality *dq.Profile) error {
-	for i, set := range s.duplicates {
-		slices.SortFunc(s.samples[i], func(a, b dq.Sample) int {
-			return cmp.Or(cmp.Compare(a.Partition, b.Partition), cmp.Compare(a.Offset, b.Offset))
-		})
-		if err := quality.SetDuplicates(i, set.count, s.samples[i]); err != nil {
-			return pipeline.Faultf(pipeline.Bug, "count the duplicates of batch %s: %w", s.job.Batch.ID, err)
+		part := all.NewSlice(int64(from), int64(to))
+		findings, err := s.rules.Look(dq.Chunk{Record: part, Partition: partitions[from], Offsets: offsets[from:to]}, s.findings[:0])
+		part.Release()
+		if err != nil {
+			return err
 		}
+		s.findings = findings
+		for len(findings) > 0 {
+			n := 1
+			for n < len(findings) && findings[n].Row == findings[0].Row {
+				n++
+			}
+			if err := broken(from+int(findings[0].Row), findings[:n]); err != nil {
+				return err
+			}
+			findings = findings[n:]
+		}
+		from = to
 	}
 	return nil
 }
 
 // quality sums up the failing records, by segment too: the values with the
-// most of them first. What is beyond the values that a profile keeps has no
-// name, and so isn't listed.
-func (s *survey) quality() pipeline.Quality {
+// most of them first.
+func (s *survey) quality() (pipeline.Quality, error) {
 	q := pipeline.Quality{Failed: s.failed, Share: share(s.failed, s.prof.Records.Read), Results: resultsName}
 	for _, column := range s.job.Rules.Segments {
 		var list []pipeline.Segment
-		for value, failed := range s.failures[column] {
-			if t := s.prof.Segments[column].Names[value]; t != nil {
-				list = append(list, pipeline.Segment{
-					Column: column, Value: value, Records: t.Count, Failed: failed, Share: share(failed, t.Count),
-				})
+		err := s.failures[column].Join(s.prof.Segments[column], func(value string, failed, records int64) {
+			list = append(list, pipeline.Segment{
+				Column: column, Value: value, Records: records, Failed: failed, Share: share(failed, records),
+			})
+			if len(list) >= 2*maxSegments {
+				list = worst(list)
 			}
-		}
-		slices.SortFunc(list, func(a, b pipeline.Segment) int {
-			return cmp.Or(cmp.Compare(b.Failed, a.Failed), cmp.Compare(a.Value, b.Value))
 		})
-		q.Segments = append(q.Segments, list[:min(len(list), maxSegments)]...)
-	}
-	return q
-}
-
-// interesting reports whether a clean file may hold duplicates.
-func (s *survey) interesting(f pipeline.File) bool {
-	return s.wantedIn(f) || spanOf(f).touches(s.counted)
-}
-
-func (s *survey) wantedIn(f pipeline.File) bool {
-	span := spanOf(f)
-	for p := range s.wanted {
-		if span.contains(p) {
-			return true
+		if err != nil {
+			return q, err
 		}
+		q.Segments = append(q.Segments, worst(list)...)
 	}
-	return false
+	return q, nil
+}
+
+// worst keeps the segments with the most failing records.
+func worst(list []pipeline.Segment) []pipeline.Segment {
+	slices.SortFunc(list, func(a, b pipeline.Segment) int {
+		return cmp.Or(cmp.Compare(b.Failed, a.Failed), cmp.Compare(a.Value, b.Value))
+	})
+	return list[:min(len(list), maxSegments)]
 }

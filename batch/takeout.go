@@ -5,39 +5,40 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/autonomous-data-pipeline/adp/dq"
 	"github.com/autonomous-data-pipeline/adp/pipeline"
 )
 
 // clean takes the duplicates that stay out from a clean file, into moved. A
 // file that has none is passed on as it is.
-func (s *selector) clean(ctx context.Context, dir string, f pipeline.File, moved *positions) ([]pipeline.File, error) {
+func (s *selector) clean(ctx context.Context, dir string, f pipeline.File, moved *dq.Positions) ([]pipeline.File, error) {
 	if !s.keepsSome() || !spanOf(f).touches(s.duplicated) {
 		return []pipeline.File{f}, nil
 	}
 	leave, err := s.leaving(ctx, f)
-	if err != nil || leave.count == 0 {
+	if err != nil || leave.Len() == 0 {
 		return []pipeline.File{f}, err
 	}
-	for p := range leave.all() {
-		moved.add(p.Partition, p.Offset)
+	for p := range leave.All() {
+		moved.Add(p.Partition, p.Offset)
 	}
-	if leave.count == f.Rows {
+	if leave.Len() == f.Rows {
 		return nil, nil
 	}
 	return s.rewrite(ctx, filepath.Join(dir, "without-"+strings.TrimSuffix(filepath.Base(f.Path), ".parquet")), f, leave)
 }
 
 // leaving finds a clean file's duplicates that stay out.
-func (s *selector) leaving(ctx context.Context, f pipeline.File) (*positions, error) {
+func (s *selector) leaving(ctx context.Context, f pipeline.File) (*dq.Positions, error) {
 	specs := placeSpecs()
 	if i := s.job.Schema.Index(s.job.Column); i >= 0 {
 		specs = append(specs, fieldSpec(s.job.Schema.Fields[i]))
 	}
-	leave := newPositions()
+	leave := dq.NewPositions()
 	return leave, readStaged(ctx, f.Path, specs, func(cols []column) error {
 		for row := range cols[0].rows() {
 			p := placeOf(cols, row)
-			if !s.duplicated.has(p.Partition, p.Offset) {
+			if !s.duplicated.Has(p.Partition, p.Offset) {
 				continue
 			}
 			value := ""
@@ -45,7 +46,7 @@ func (s *selector) leaving(ctx context.Context, f pipeline.File) (*positions, er
 				value = string(cols[2].segment(nil, row))
 			}
 			if s.keeps(value) {
-				leave.add(p.Partition, p.Offset)
+				leave.Add(p.Partition, p.Offset)
 			}
 		}
 		return nil
@@ -53,7 +54,7 @@ func (s *selector) leaving(ctx context.Context, f pipeline.File) (*positions, er
 }
 
 // rewrite copies a clean file without the rows that leave.
-func (s *selector) rewrite(ctx context.Context, dir string, f pipeline.File, leave *positions) ([]pipeline.File, error) {
+func (s *selector) rewrite(ctx context.Context, dir string, f pipeline.File, leave *dq.Positions) ([]pipeline.File, error) {
 	st, err := s.open(dir)
 	if err != nil {
 		return nil, err
@@ -68,7 +69,7 @@ func (s *selector) rewrite(ctx context.Context, dir string, f pipeline.File, lea
 		var keep sorter
 		keep.clear()
 		for row := range cols[0].rows() {
-			if !leave.has(cols[fields].ints32[row], cols[fields+1].ints64[row]) {
+			if !leave.Has(cols[fields].ints32[row], cols[fields+1].ints64[row]) {
 				keep.add(view.day(event, row), int32(row))
 			}
 		}

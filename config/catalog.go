@@ -125,7 +125,7 @@ func (c Config) wire(d *Declaration) (*activities.Dataset, error) {
 		Declared: d.Declared, Rules: d.Rules,
 		MaxRecords: d.Batch.MaxRecords, ShardRecords: d.Engine.ShardRecords,
 		Limits: d.Retry.limits(), Policy: d.Policy, Agent: d.Agent.Settings, Model: model, Shadow: shadow,
-		Source: src, Engine: batch.New(d.Engine), Sink: snk,
+		Source: src, Engine: batch.New(d.engine()), Sink: snk,
 		Staging: c.staging(d.Name), Reports: c.Reports(d.Name), Retention: d.Retention.wire(), Upkeep: d.Maintenance.upkeep(),
 	}, nil
 }
@@ -151,3 +151,10 @@ func (c Config) AccessLog() string {
 
 // Reports is the folder of a pipeline's run reports and decision log.
 func (c Config) Reports(name string) string { return filepath.Join(c.DataDir, "ops", name) }
+
+// engine is the engine's configuration with what other sections say of it.
+func (p *Pipeline) engine() batch.Config {
+	c := p.Engine
+	c.QualityMemory = p.DQ.Memory
+	return c
+}

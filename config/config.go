@@ -66,6 +66,7 @@ type Pipeline struct {
 	Schema   Schema       `yaml:"schema"`
 	Quality  Quality      `yaml:"quality"`
 	Batch    Batch        `yaml:"batch"`
+	DQ       DQ           `yaml:"dq"`
 	Engine   batch.Config `yaml:"engine"`
 	Policy   agent.Policy `yaml:"policy"`
 	Agent    Agent        `yaml:"agent"`
@@ -92,6 +93,11 @@ type Quality struct {
 	Rules    string   `yaml:"rules"`    // file of business rules
 	Suite    string   `yaml:"suite"`    // name under business_rules
 	Segments []string `yaml:"segments"` // columns by whose values failures are counted
+}
+
+// DQ bounds what evaluating the rules takes.
+type DQ struct {
+	Memory int64 `yaml:"memory"` // bytes that a shard's values for rules may hold before they are spilled to disk, default 256 MiB
 }
 
 // Batch bounds a batch.
@@ -223,7 +229,7 @@ func (p *Pipeline) settle(c Config) {
 // Validate reports everything that is wrong with a pipeline at once.
 func (p *Pipeline) Validate() error {
 	errs := []error{
-		p.Source.Validate(), p.Engine.Validate(), p.Policy.Validate(), p.Agent.validate(), p.validateSink(), p.validateRetry(),
+		p.Source.Validate(), p.engine().Validate(), p.Policy.Validate(), p.Agent.validate(), p.validateSink(), p.validateRetry(),
 		p.Schedule.validate("schedule"), p.Maintenance.Validate(), p.Retention.Validate(),
 	}
 	missing := func(key, v string) {

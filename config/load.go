@@ -174,7 +174,7 @@ func (d *Declaration) readRules() error {
 	if err != nil {
 		return err
 	}
-	suites, err := dq.ParseRules(b)
+	suites, err := dq.ParseSuites(b)
 	if err != nil {
 		return &pipeline.Fault{Kind: pipeline.Misconfigured, Setting: "quality.rules", Err: err}
 	}

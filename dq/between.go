@@ -66,13 +66,13 @@ func between(a *args) check {
 		return betweenTexts(a)
 	}
 	l := numberLimits(a)
-	return check{detail: describe(a), rows: func(col arrow.Array) (func(int) bool, error) {
+	return check{detail: describe(a), rows: onValues(func(col arrow.Array) (func(int) bool, error) {
 		number := numberOf(col)
 		if number == nil {
 			return nil, errTypes
 		}
 		return func(i int) bool { return l.hold(number(i)) }, nil
-	}}
+	})}
 }
 
 func numberLimits(a *args) limits[float64] {
@@ -113,7 +113,7 @@ func betweenTexts(a *args) check {
 	case both && isTime && times.min > times.max, both && !isTime && texts.min > texts.max:
 		a.problem("min_value %s is above max_value %s", texts.min, texts.max)
 	}
-	return check{detail: describe(a), rows: func(col arrow.Array) (func(int) bool, error) {
+	return check{detail: describe(a), rows: onValues(func(col arrow.Array) (func(int) bool, error) {
 		if instant := instantOf(col); instant != nil {
 			return func(i int) bool { return times.hold(instant(i)) }, nil
 		}
@@ -122,7 +122,7 @@ func betweenTexts(a *args) check {
 		}
 		text := textOf(col)
 		return func(i int) bool { return texts.hold(text(i)) }, nil
-	}}
+	})}
 }
 
 func parseTime(s string) (time.Time, error) {

@@ -111,7 +111,7 @@ func TestEveryTypeOfColumnIsComparedByItsOwnMeaning(t *testing.T) {
 			p, err := Compile(Suite{Name: "s", Expectations: []Expectation{tc.rule}}, every(t))
 			require.NoError(t, err)
 			require.Empty(t, p.Warnings())
-			prof := p.NewProfile()
+			prof := p.NewProfile(Gathering{})
 			var rows []int32
 			for _, f := range prof.Observe(Chunk{Record: everyRecord(t), Offsets: []int64{1, 2, 3, 4}}, nil) {
 				rows = append(rows, f.Row)
@@ -121,7 +121,7 @@ func TestEveryTypeOfColumnIsComparedByItsOwnMeaning(t *testing.T) {
 			require.False(t, p.Results(prof, Options{}).Success)
 			b, err := json.Marshal(prof)
 			require.NoError(t, err)
-			back, err := p.Decode(b)
+			back, err := p.Decode(b, "")
 			require.NoError(t, err)
 			require.Equal(t, prof.tallies, back.tallies, "JSON keeps a profile as it is")
 		})
@@ -167,10 +167,10 @@ func TestADictionaryIsSeenAsTheTextsItStandsFor(t *testing.T) {
 	}}, s)
 	require.NoError(t, err)
 	chunk := Chunk{Record: dictionary(t), Offsets: []int64{0, 1, 2, 3, 4}}
-	require.Equal(t, []Finding{{0, 0}, {0, 1}, {0, 4}, {2, 2}, {3, 0}, {3, 1}, {3, 4}, {4, 2}}, p.NewProfile().Observe(chunk, nil))
+	require.Equal(t, []Finding{{0, 0}, {0, 1}, {0, 4}, {2, 2}, {3, 0}, {3, 1}, {3, 4}, {4, 2}}, p.NewProfile(Gathering{}).Observe(chunk, nil))
 	prof := evaluate(t, p, chunk)
 	require.EqualValues(t, 2, prof.tallies[3].Unexpected)
-	require.EqualValues(t, 2, prof.tallies[0].Nulls)
+	require.EqualValues(t, 2, prof.tallies[0].Left)
 }
 
 // A chunk that isn't as promised would pass rules that nobody checked.
@@ -195,11 +195,11 @@ func TestAChunkThatIsNotAsPromisedBreaksTheProfile(t *testing.T) {
 				{Type: "expect_column_values_to_be_unique", Kwargs: map[string]any{"column": "l"}},
 			}}, every(t))
 			require.NoError(t, err)
-			prof := p.NewProfile()
+			prof := p.NewProfile(Gathering{})
 			require.Empty(t, prof.Observe(tc.chunk, nil))
 			_, err = json.Marshal(prof)
 			require.ErrorContains(t, err, tc.want)
-			for _, err := range []error{prof.Merge(p.NewProfile()), p.NewProfile().Merge(prof), prof.WriteIndex(0, nil)} {
+			for _, err := range []error{prof.Merge(p.NewProfile(Gathering{})), p.NewProfile(Gathering{}).Merge(prof), prof.Settle()} {
 				require.ErrorContains(t, err, tc.want)
 				require.Equal(t, pipeline.Bug, pipeline.KindOf(err))
 			}
@@ -215,11 +215,11 @@ func TestInfinitySurvivesJSON(t *testing.T) {
 		{Type: "expect_column_values_to_be_between", Kwargs: map[string]any{"column": "x", "max_value": 1}},
 	}}, s)
 	require.NoError(t, err)
-	prof := p.NewProfile()
+	prof := p.NewProfile(Gathering{})
 	prof.Observe(build(t, s, []map[string]any{{"x": math.Inf(1)}, {"x": 2.0}}, 0, 0), nil)
 	b, err := json.Marshal(prof)
 	require.NoError(t, err)
-	back, err := p.Decode(b)
+	back, err := p.Decode(b, "")
 	require.NoError(t, err)
 	require.Equal(t, "Infinity", back.tallies[0].Samples[0].Value)
 	require.Equal(t, Float(2), back.tallies[0].Samples[1].Value)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"io"
 	"maps"
 	"slices"
 	"strings"
@@ -119,6 +120,8 @@ type Configured struct {
 	Notes    any            `json:"notes,omitempty"`
 	ID       string         `json:"id,omitempty"`
 	Severity Severity       `json:"severity"`
+	// Description is a person's words for the rule.
+	Description string `json:"description,omitempty"`
 }
 
 // FailedResult sums up a failed expectation.
@@ -224,4 +227,32 @@ func plausible(r Result) error {
 		return pipeline.Faultf(pipeline.BadData, "read the quality results: unexpected_percent of %s is %v, not between 0 and 100", r.Expectation.Type, v)
 	}
 	return nil
+}
+
+// Raised is the message of the exception that kept an expectation from being
+// evaluated; empty if there was none.
+func (r Result) Raised() string {
+	if r.Exception.Get("raised_exception") == true {
+		m, _ := r.Exception.Get("exception_message").(string)
+		return m
+	}
+	for _, f := range r.Exception {
+		switch metric := f.Value.(type) {
+		case Object:
+			m, _ := metric.Get("exception_message").(string)
+			return m
+		case map[string]any: // as it is read back
+			m, _ := metric["exception_message"].(string)
+			return m
+		}
+	}
+	return ""
+}
+
+// WriteDocument writes a document as JSON, for people and programs.
+func WriteDocument(w io.Writer, d Document) error {
+	enc := json.NewEncoder(w)
+	enc.SetIndent("", "  ")
+	enc.SetEscapeHTML(false) // people read regular expressions in it
+	return enc.Encode(d)
 }

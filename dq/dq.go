@@ -1,6 +1,7 @@
 // Package dq evaluates Great Expectations' expectations over columns, in one
 // pass with profiles that merge, and writes results in Great Expectations'
-// format. It reads no files and decides nothing.
+// format. It decides nothing, and knows no files but those that it spills values
+// to.
 package dq
 
 // Severity is Great Expectations' own: how bad a failed expectation is.
@@ -23,11 +24,15 @@ type Expectation struct {
 	Meta     map[string]any `json:"meta,omitempty"`
 	Notes    any            `json:"notes,omitempty"`
 	ID       string         `json:"id,omitempty"`
-	Line     int            `json:"-"` // in the rules file; 0 if unknown
+	// Description is a person's words for the rule.
+	Description string `json:"description,omitempty"`
+	Line        int    `json:"-"` // in the rules file; 0 if unknown
 }
 
 // Suite is a named list of expectations.
 type Suite struct {
 	Name         string        `json:"name"`
+	ID           string        `json:"id,omitempty"`
+	Meta         any           `json:"meta,omitempty"`
 	Expectations []Expectation `json:"expectations"`
 }

@@ -15,6 +15,7 @@ type exception struct {
 	column  string
 	values  Object // the metric's own arguments, ordered by name
 	message string
+	late    bool // raised when judging, not when measuring: the result keeps its place
 }
 
 func missingColumn(name, expectation string) *exception {
@@ -27,6 +28,9 @@ func missingColumn(name, expectation string) *exception {
 
 // info is the exception as a document shows it: under the metric's identifier.
 func (e *exception) info(batchID string) Object {
+	if e.late {
+		return Object{{"raised_exception", true}, {"exception_traceback", nil}, {"exception_message", e.message}}
+	}
 	domain := Object{{"batch_id", nil}, {"column", e.column}, {"condition_parser", nil}, {"row_condition", nil}, {"table", nil}}
 	if batchID != "" {
 		domain[0].Value = batchID

@@ -1,243 +1,289 @@
 package dq
 
 import (
-	"bufio"
-	"bytes"
-	"cmp"
-	"container/heap"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"hash/crc32"
 	"io"
-	"slices"
+	"os"
+	"path/filepath"
 
 	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/zeebo/xxh3"
 
 	"github.com/autonomous-data-pipeline/adp/pipeline"
 )
 
-// index finds values that occur more than once, over shards that never meet in
-// memory: each shard writes its values' hashes sorted, and a merge of the files
-// sees equal ones side by side. 128 bits of hash make two different values
-// with one hash less likely than a broken machine.
-type index struct{ entries []entry }
+// index finds rows whose values aren't theirs alone, over shards that never
+// meet in memory. Values stand in it as hashes, in parts by the hash's first
+// bits, so that one part after the other is looked at: equal values meet in
+// one. 128 bits of hash make two different values with one hash less likely
+// than a broken machine.
+type index struct {
+	Runs []string `json:"runs,omitempty"` // files in the profile's folder
+
+	dirs  []string // of each run
+	parts [][]entry
+	held  int64 // entries in parts
+}
+
+const (
+	partBits  = 10
+	entrySize = 28 // in a file
+	// heldBytes is what an entry takes in memory, with room that appending leaves.
+	heldBytes = 40
+)
 
 type entry struct {
 	hi, lo uint64
 	Position
 }
 
-func (a entry) compareHash(b entry) int {
-	return cmp.Or(cmp.Compare(a.hi, b.hi), cmp.Compare(a.lo, b.lo))
+func newIndex() *index { return &index{parts: make([][]entry, 1<<partBits)} }
+
+// observe takes the selected rows in; judged leaves rows out.
+func (x *index) observe(hash func(i int) xxh3.Uint128, c Chunk, selected []int32, judged func(i int) bool) {
+	eachRow(len(c.Offsets), selected, func(i int) {
+		if judged != nil && !judged(i) {
+			return
+		}
+		h := hash(i)
+		part := &x.parts[h.Hi>>(64-partBits)]
+		*part = append(*part, entry{h.Hi, h.Lo, Position{c.Partition, c.Offsets[i]}})
+		x.held++
+	})
 }
 
-func (x *index) observe(col arrow.Array, c Chunk) {
-	hash := hashOf(col)
-	x.entries = slices.Grow(x.entries, col.Len())
-	for row := range col.Len() {
-		if col.IsNull(row) {
-			continue
+// rowHash identifies the values of a row in several columns; a missing value is
+// one of its own.
+func rowHash(cols []arrow.Array) func(i int) xxh3.Uint128 {
+	hashes := make([]func(int) xxh3.Uint128, len(cols))
+	for n, col := range cols {
+		hashes[n] = hashOf(col)
+	}
+	if len(cols) == 1 && cols[0].NullN() == 0 {
+		return hashes[0]
+	}
+	buf := make([]byte, 0, 17*len(cols))
+	return func(i int) xxh3.Uint128 {
+		buf = buf[:0]
+		for n, col := range cols {
+			if col.IsNull(i) {
+				buf = append(buf, 0)
+				continue
+			}
+			h := hashes[n](i)
+			buf = binary.BigEndian.AppendUint64(append(buf, 1), h.Hi)
+			buf = binary.BigEndian.AppendUint64(buf, h.Lo)
 		}
-		h := hash(row)
-		x.entries = append(x.entries, entry{h.Hi, h.Lo, Position{c.Partition, c.Offsets[row]}})
+		if len(cols) == 1 {
+			if buf[0] == 1 {
+				return hashes[0](i)
+			}
+		}
+		return xxh3.Hash128(buf)
 	}
 }
 
-// An index file is a magic with its version, the number of entries, the entries
-// of 28 bytes, and the CRC-32C of all before it. Everything is big-endian.
+// merge takes over another's entries; o is not to be used any more.
+func (x *index) merge(o *index) {
+	x.Runs, x.dirs, x.held = append(x.Runs, o.Runs...), append(x.dirs, o.dirs...), x.held+o.held
+	for i, part := range o.parts {
+		if x.parts[i] == nil {
+			x.parts[i] = part
+		} else {
+			x.parts[i] = append(x.parts[i], part...)
+		}
+	}
+}
+
+// A run of an index is a magic with its version, the number of entries of each
+// part, the CRC-32C of each part, and the entries of 28 bytes by part. The
+// CRC-32C of all of it ends the file. Everything is big-endian.
 const (
-	indexMagic = "ADPIDX01"
-	entrySize  = 28
+	indexMagic = "ADPIDX02"
+	indexHead  = len(indexMagic) + (8+4)<<partBits
 )
 
-var castagnoli = crc32.MakeTable(crc32.Castagnoli)
-
-// WriteIndex writes the index of a uniqueness expectation, once everything was
-// observed. The same observations give the same bytes.
-func (p *Profile) WriteIndex(expectation int, w io.Writer) error {
-	x := p.indexes[expectation]
-	if x == nil {
-		return pipeline.Faultf(pipeline.Bug, "write an index: expectation %d of suite %s isn't about uniqueness", expectation, p.program.suite.Name)
-	}
-	if p.broken != nil {
-		return p.broken
-	}
-	if p.foreign {
-		return pipeline.Faultf(pipeline.Bug, "write an index of %s: the profile has rows that it didn't observe itself, whose index is elsewhere", p.program.place(expectation))
-	}
-	slices.SortFunc(x.entries, func(a, b entry) int { return cmp.Or(a.compareHash(b), a.compare(b.Position)) })
-	sum := crc32.New(castagnoli)
-	out := bufio.NewWriterSize(io.MultiWriter(w, sum), 1<<16)
-	buf := append(make([]byte, 0, entrySize), indexMagic...)
-	buf = binary.BigEndian.AppendUint64(buf, uint64(len(x.entries)))
-	if _, err := out.Write(buf); err != nil {
-		return err
-	}
-	for _, e := range x.entries {
-		if _, err := out.Write(e.append(buf[:0])); err != nil {
+// spill moves what is in memory to a file.
+func (x *index) spill(dir, name string) error {
+	err := writeSpill(filepath.Join(dir, name), func(w io.Writer) error {
+		head := append(make([]byte, 0, indexHead), indexMagic...)
+		for _, part := range x.parts {
+			head = binary.BigEndian.AppendUint64(head, uint64(len(part)))
+		}
+		for _, part := range x.parts {
+			head = binary.BigEndian.AppendUint32(head, crc32.Checksum(entryBytes(nil, part), castagnoli))
+		}
+		if _, err := w.Write(head); err != nil {
 			return err
 		}
-	}
-	if err := out.Flush(); err != nil {
-		return err
-	}
-	_, err := w.Write(binary.BigEndian.AppendUint32(nil, sum.Sum32()))
-	return err
-}
-
-func (a entry) append(b []byte) []byte {
-	b = binary.BigEndian.AppendUint64(b, a.hi)
-	b = binary.BigEndian.AppendUint64(b, a.lo)
-	b = binary.BigEndian.AppendUint32(b, uint32(a.Partition))
-	return binary.BigEndian.AppendUint64(b, uint64(a.Offset))
-}
-
-func parseEntry(b []byte) entry {
-	return entry{
-		hi: binary.BigEndian.Uint64(b), lo: binary.BigEndian.Uint64(b[8:]),
-		Position: Position{int32(binary.BigEndian.Uint32(b[16:])), int64(binary.BigEndian.Uint64(b[20:]))},
-	}
-}
-
-// MergeIndexes calls fn for every record whose value isn't its alone, a pair
-// twice, ordered by the values' hashes. It needs memory for one entry a file.
-// A damaged file is a Bug fault, and may show as late as its end: what fn was
-// told is void then. fn's own error ends the merge and is returned as it is.
-func MergeIndexes(files []io.Reader, fn func(Position) error) error {
-	h, err := openIndexes(files)
+		var buf []byte
+		for _, part := range x.parts {
+			buf = entryBytes(buf[:0], part)
+			if _, err := w.Write(buf); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 	if err != nil {
 		return err
 	}
-	var last entry
-	seen, told := false, false // last is an entry; fn knows it
-	for len(h) > 0 {
-		e := h[0].at
-		same := seen && last.compareHash(e) == 0
-		if same && last.Position == e.Position {
-			return pipeline.Faultf(pipeline.Bug, "merge uniqueness indexes: partition %d offset %d is in them twice: the shards overlap", e.Partition, e.Offset)
+	x.Runs, x.dirs = append(x.Runs, name), append(x.dirs, dir)
+	x.parts, x.held = make([][]entry, 1<<partBits), 0
+	return nil
+}
+
+func entryBytes(b []byte, part []entry) []byte {
+	for _, e := range part {
+		b = binary.BigEndian.AppendUint64(b, e.hi)
+		b = binary.BigEndian.AppendUint64(b, e.lo)
+		b = binary.BigEndian.AppendUint32(b, uint32(e.Partition))
+		b = binary.BigEndian.AppendUint64(b, uint64(e.Offset))
+	}
+	return b
+}
+
+// indexRun is a run's file: where each part lies in it.
+type indexRun struct {
+	path  string
+	file  *os.File
+	parts [1 << partBits]struct {
+		entries uint64
+		offset  int64
+		sum     uint32
+	}
+}
+
+func openIndexRun(path string) (*indexRun, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, damagedRun(path, err)
+	}
+	r := &indexRun{path: path, file: f}
+	if err := r.readHead(); err != nil {
+		_ = f.Close() // only read
+		return nil, damagedRun(path, err)
+	}
+	return r, nil
+}
+
+func (r *indexRun) readHead() error {
+	head := make([]byte, indexHead)
+	if _, err := io.ReadFull(r.file, head); err != nil {
+		return err
+	}
+	if string(head[:len(indexMagic)]) != indexMagic {
+		return errors.New("it is no index of this version")
+	}
+	info, err := r.file.Stat()
+	if err != nil {
+		return err
+	}
+	counts, sums := head[len(indexMagic):], head[len(indexMagic)+8<<partBits:]
+	left := (info.Size() - int64(indexHead) - 4) / entrySize // entries that may still come
+	offset := int64(indexHead)
+	for i := range r.parts {
+		n := binary.BigEndian.Uint64(counts[8*i:])
+		if left < 0 || n > uint64(left) {
+			return errors.New("its head promises more entries than it has")
 		}
-		if same && !told {
-			if err := fn(last.Position); err != nil {
-				return err
+		left -= int64(n)
+		p := &r.parts[i]
+		p.entries, p.offset, p.sum = n, offset, binary.BigEndian.Uint32(sums[4*i:])
+		offset += int64(n) * entrySize
+	}
+	if offset+4 != info.Size() {
+		return errors.New("more follows than its head promises")
+	}
+	return nil
+}
+
+// part appends the entries of one part.
+func (r *indexRun) part(i int, to []entry) ([]entry, error) {
+	p := r.parts[i]
+	b := make([]byte, p.entries*entrySize)
+	if _, err := r.file.ReadAt(b, p.offset); err != nil {
+		return to, damagedRun(r.path, err)
+	}
+	if crc32.Checksum(b, castagnoli) != p.sum {
+		return to, damagedRun(r.path, errors.New("a part's checksum doesn't fit"))
+	}
+	for ; len(b) > 0; b = b[entrySize:] {
+		to = append(to, entry{
+			hi: binary.BigEndian.Uint64(b), lo: binary.BigEndian.Uint64(b[8:]),
+			Position: Position{int32(binary.BigEndian.Uint32(b[16:])), int64(binary.BigEndian.Uint64(b[20:]))},
+		})
+	}
+	return to, nil
+}
+
+// duplicates are the rows whose values aren't theirs alone.
+func (x *index) duplicates() (*Positions, error) {
+	var runs []*indexRun
+	defer func() {
+		for _, r := range runs {
+			_ = r.file.Close() // only read
+		}
+	}()
+	for i, name := range x.Runs {
+		r, err := openIndexRun(filepath.Join(x.dirs[i], name))
+		if err != nil {
+			return nil, err
+		}
+		runs = append(runs, r)
+	}
+	found := NewPositions()
+	var table matcher
+	for i, part := range x.parts {
+		for _, r := range runs {
+			var err error
+			if part, err = r.part(i, part); err != nil {
+				return nil, err
 			}
 		}
-		if same {
-			if err := fn(e.Position); err != nil {
-				return err
-			}
+		if err := table.match(part, found); err != nil {
+			return nil, err
 		}
-		last, seen, told = e, true, same
-		if h, err = h.advance(); err != nil {
-			return err
+	}
+	return found, nil
+}
+
+// matcher is an open hash table of a part's entries: a slot has an entry's
+// number, counted from 1.
+type matcher struct{ slots []uint32 }
+
+func (m *matcher) match(part []entry, found *Positions) error {
+	size := 1
+	for size < 2*len(part) {
+		size *= 2
+	}
+	if size > len(m.slots) {
+		m.slots = make([]uint32, size)
+	}
+	slots := m.slots[:size]
+	clear(slots)
+	for n, e := range part {
+		at := e.lo & uint64(size-1)
+		for ; slots[at] != 0; at = (at + 1) & uint64(size-1) {
+			other := part[slots[at]-1]
+			if other.hi != e.hi || other.lo != e.lo {
+				continue
+			}
+			if other.Position == e.Position {
+				return pipeline.Faultf(pipeline.Bug, "look for duplicates: partition %d offset %d was observed twice: the shards overlap", e.Partition, e.Offset)
+			}
+			found.Add(other.Partition, other.Offset)
+			found.Add(e.Partition, e.Offset)
+			break
+		}
+		if slots[at] == 0 {
+			slots[at] = uint32(n + 1)
 		}
 	}
 	return nil
 }
 
-func openIndexes(files []io.Reader) (cursors, error) {
-	var h cursors
-	for _, f := range files {
-		c, err := openIndex(f)
-		if err != nil {
-			return nil, err
-		}
-		more, err := c.next()
-		if err != nil {
-			return nil, err
-		}
-		if more {
-			h = append(h, c)
-		}
-	}
-	heap.Init(&h)
-	return h, nil
-}
-
-// advance moves the first file on, or drops it.
-func (h cursors) advance() (cursors, error) {
-	more, err := h[0].next()
-	switch {
-	case err != nil:
-		return nil, err
-	case more:
-		heap.Fix(&h, 0)
-	default:
-		heap.Pop(&h)
-	}
-	return h, nil
-}
-
-// cursor reads one index file.
-type cursor struct {
-	in   *bufio.Reader
-	sum  uint32
-	left uint64
-	at   entry
-	// begun says that at is an entry.
-	begun bool
-}
-
-func damaged(what string, err error) error {
-	return pipeline.Faultf(pipeline.Bug, "read a uniqueness index: %s: %w", what, err)
-}
-
-func openIndex(r io.Reader) (*cursor, error) {
-	c := &cursor{in: bufio.NewReaderSize(r, 1<<16)}
-	var head [len(indexMagic) + 8]byte
-	if _, err := io.ReadFull(c.in, head[:]); err != nil {
-		return nil, damaged("its head", err)
-	}
-	if !bytes.HasPrefix(head[:], []byte(indexMagic)) {
-		return nil, damaged("its head", errors.New("it is no index of this version"))
-	}
-	c.left = binary.BigEndian.Uint64(head[len(indexMagic):])
-	c.sum = crc32.Update(0, castagnoli, head[:])
-	return c, nil
-}
-
-// next moves to the next entry; after the last it checks the sum.
-func (c *cursor) next() (bool, error) {
-	if c.left == 0 {
-		var tail [4]byte
-		if _, err := io.ReadFull(c.in, tail[:]); err != nil {
-			return false, damaged("its checksum", err)
-		}
-		if binary.BigEndian.Uint32(tail[:]) != c.sum {
-			return false, damaged("its checksum", errors.New("it doesn't fit"))
-		}
-		if _, err := c.in.ReadByte(); err == nil {
-			return false, damaged("its end", errors.New("more follows"))
-		} else if !errors.Is(err, io.EOF) {
-			return false, damaged("its end", err)
-		}
-		return false, nil
-	}
-	var b [entrySize]byte
-	if _, err := io.ReadFull(c.in, b[:]); err != nil {
-		return false, damaged("an entry", err)
-	}
-	c.sum = crc32.Update(c.sum, castagnoli, b[:])
-	c.left--
-	e := parseEntry(b[:])
-	if c.begun && cmp.Or(c.at.compareHash(e), c.at.compare(e.Position)) > 0 {
-		return false, damaged("an entry", errors.New("it is out of order"))
-	}
-	c.at, c.begun = e, true
-	return true, nil
-}
-
-// cursors is a heap of files by their next entry.
-type cursors []*cursor
-
-func (h cursors) Len() int { return len(h) }
-func (h cursors) Less(i, j int) bool {
-	return cmp.Or(h[i].at.compareHash(h[j].at), h[i].at.compare(h[j].at.Position)) < 0
-}
-func (h cursors) Swap(i, j int) { h[i], h[j] = h[j], h[i] }
-func (h *cursors) Push(x any)   { *h = append(*h, x.(*cursor)) }
-func (h *cursors) Pop() any {
-	old := *h
-	last := old[len(old)-1]
-	*h = old[:len(old)-1]
-	return last
-}
+func runName(what string, i, n int) string { return fmt.Sprintf("%s-%d-%d.run", what, i, n) }

@@ -70,8 +70,18 @@ expect_table_row_count_to_equal_other_table
 unexpected_rows_expectation
 `)
 
+// beyond are the types that a table alone can't answer, and what to do instead.
+var beyond = map[string]string{
+	"expect_table_row_count_to_equal_other_table": "it needs a second table: write the number with expect_table_row_count_to_equal",
+	"expect_query_results_to_match_comparison":    "it needs two SQL databases: compare there, and check what comes here",
+	"unexpected_rows_expectation":                 "it is a SQL query: write the rule with an expectation and a row_condition",
+}
+
 // unknownType says what to write instead of a type that isn't registered.
 func unknownType(name string) error {
+	if why, ok := beyond[name]; ok {
+		return fmt.Errorf("expectation %q can't be answered by a table alone: %s", name, why)
+	}
 	known := slices.Sorted(maps.Keys(registry))
 	hint := nearest(name, known)
 	switch {

@@ -2,8 +2,7 @@ package dq
 
 import (
 	"cmp"
-	"encoding/json"
-	"fmt"
+	"errors"
 	"slices"
 
 	"github.com/apache/arrow-go/v18/arrow"
@@ -11,7 +10,7 @@ import (
 	"github.com/autonomous-data-pipeline/adp/pipeline"
 )
 
-// Position is where a record stands in its topic.
+// Position is where a record stands in its topic; in a file, in partition 0.
 type Position struct {
 	Partition int32 `json:"p"`
 	Offset    int64 `json:"o"`
@@ -24,7 +23,8 @@ func (a Position) compare(b Position) int {
 // Sample is an unexpected value with its place.
 type Sample struct {
 	Position
-	Value any `json:"v"` // nil, bool, int64, Float or text
+	Value any   `json:"v"`           // nil, bool, int64, Float, text; a list of a pair's, an Object of several columns'
+	Keys  []any `json:"k,omitempty"` // of the index columns
 }
 
 // maxSamples is how many unexpected values Great Expectations fetches for a
@@ -46,259 +46,274 @@ type Finding struct {
 
 // tally is what is kept of one row-level expectation.
 type tally struct {
-	Nulls      int64    `json:"nulls"`
-	Unexpected int64    `json:"unexpected"`
-	Samples    []Sample `json:"samples,omitempty"` // the first in (partition, offset) order
-	Settled    bool     `json:"settled,omitempty"` // uniqueness: SetDuplicates was called
-	Error      string   `json:"error,omitempty"`   // why the expectation can't be evaluated
+	Left       int64     `json:"left"` // out: rows that aren't judged
+	Unexpected int64     `json:"unexpected"`
+	Samples    []Sample  `json:"samples,omitempty"`  // the first in (partition, offset) order
+	Edges      []edge    `json:"edges,omitempty"`    // of an order
+	Error      string    `json:"error,omitempty"`    // why the expectation can't be evaluated
+	ErrorAt    *Position `json:"error_at,omitempty"` // the row that raised it; nil if it was the column
+}
+
+// Gathering says how a profile is gathered. The zero value keeps everything in
+// memory.
+type Gathering struct {
+	Dir    string   // of the files that values are spilled to
+	Memory int64    // bytes: above it values are spilled; 0 is no bound
+	Keys   []string // columns that identify a row in results: unexpected_index_column_names
+	Every  bool     // keep every unexpected row's place, as a COMPLETE result shows it
 }
 
 // Profile is what was observed. Profiles of shards merge to the same result in
 // any order. It is not safe for concurrent use.
 type Profile struct {
 	program *Program
-	rows    int64
+	how     Gathering
+	rows    []int64 // by condition
 	tallies []tally
+	facts   []*columnFacts
 	indexes map[int]*index // by expectation: uniqueness only
-	foreign bool           // rows are in here that the indexes don't have
 	broken  error          // a chunk wasn't as promised: nothing here can be relied on
+
+	spilled  int // files
+	settled  bool
+	late     map[int]*Positions // by expectation: the rows that only the whole batch shows
+	judges   map[int]func(cols []arrow.Array) (func(i int) bool, error)
+	outcomes map[int]outcome // by expectation: of columns
+}
+
+// outcome is what became of an expectation that judges a column.
+type outcome struct {
+	success bool
+	result  Object
+	err     error
 }
 
 // NewProfile is an empty profile.
-func (p *Program) NewProfile() *Profile {
-	prof := &Profile{program: p, tallies: make([]tally, len(p.checks)), indexes: map[int]*index{}}
-	for _, i := range p.Uniques() {
-		prof.indexes[i] = &index{}
+func (p *Program) NewProfile(how Gathering) *Profile {
+	prof := &Profile{
+		program: p, how: how, rows: make([]int64, len(p.conditions)), tallies: make([]tally, len(p.checks)), indexes: map[int]*index{},
+	}
+	for _, f := range p.facts {
+		prof.facts = append(prof.facts, newFacts(p.fields[f.column].Type, f.needs))
+	}
+	for _, i := range p.Late() {
+		if p.checks[i].unique {
+			prof.indexes[i] = newIndex()
+		}
 	}
 	return prof
 }
 
 // Observe folds a chunk in, and appends a finding for each row that breaks a
-// row-level expectation, ordered by row, then expectation. Uniqueness gives no
-// findings: it is known only of the whole batch.
+// row-level expectation, ordered by row, then expectation. What only the whole
+// batch shows gives no findings here: see Settle.
 //
 // A chunk without a column of the schema, or with one of another type, would
 // pass rules that nobody checked. It breaks the profile: MarshalJSON, Merge and
-// WriteIndex then return the reason.
+// Settle then return the reason. So does a spill that fails.
 func (p *Profile) Observe(c Chunk, findings []Finding) []Finding {
 	if p.broken != nil {
 		return findings
 	}
-	columns, err := p.program.columnsOf(c)
-	defer func() {
-		for _, col := range columns {
-			col.Release()
-		}
-	}()
+	v, err := p.program.view(c, p.program.Columns())
+	defer v.release()
 	if p.broken = err; err != nil {
 		return findings
 	}
 	first := len(findings)
-	p.rows += c.Record.NumRows()
-	for i, check := range p.program.checks {
-		switch col := columns[p.program.at[i]]; {
-		case col == nil: // a table expectation, or a column that the table lacks: Results says so
-		case check.unique:
-			p.tallies[i].Nulls += int64(col.NullN())
-			p.indexes[i].observe(col, c)
-		case check.rows != nil:
-			findings = p.observe(i, check, col, c, findings)
+	for i := range p.program.conditions {
+		if v.failed[i] == nil {
+			p.rows[i] += int64(selectedRows(v.rows, v.masks[i]))
 		}
 	}
-	slices.SortFunc(findings[first:], func(a, b Finding) int {
-		return cmp.Or(cmp.Compare(a.Row, b.Row), cmp.Compare(a.Expectation, b.Expectation))
-	})
+	for i, f := range p.program.facts {
+		if v.failed[f.condition] == nil {
+			p.facts[i].observe(v.columns[f.column], v.masks[f.condition])
+		}
+	}
+	for i := range p.program.checks {
+		findings = p.observe(i, v, findings)
+	}
+	sortFindings(findings[first:])
+	p.broken = p.spillIfNeeded()
 	return findings
 }
 
-// columnsOf finds the columns that the expectations look at, by their index in
-// the schema. The caller releases them, even after an error.
-func (p *Program) columnsOf(c Chunk) (map[int]arrow.Array, error) {
-	columns := map[int]arrow.Array{}
-	if int64(len(c.Offsets)) != c.Record.NumRows() {
-		return columns, pipeline.Faultf(pipeline.Bug, "observe a chunk of partition %d: it has %d rows and %d offsets", c.Partition, c.Record.NumRows(), len(c.Offsets))
+func sortFindings(f []Finding) {
+	if len(f) > 1 {
+		slices.SortFunc(f, func(a, b Finding) int {
+			return cmp.Or(cmp.Compare(a.Row, b.Row), cmp.Compare(a.Expectation, b.Expectation))
+		})
 	}
-	for i, at := range p.at {
-		if at < 0 || columns[at] != nil || !p.checks[i].rowLevel() {
-			continue
-		}
-		f := p.fields[at]
-		in := c.Record.Schema().FieldIndices(f.Name)
-		if len(in) == 0 {
-			return columns, pipeline.Faultf(pipeline.Bug, "observe a chunk of partition %d: it lacks the schema's column %q", c.Partition, f.Name)
-		}
-		col, err := observable(c.Record.Column(in[0]), f.Type)
-		if err != nil {
-			return columns, pipeline.Faultf(pipeline.Bug, "observe column %q of partition %d: %w", f.Name, c.Partition, err)
-		}
-		columns[at] = col
-	}
-	return columns, nil
 }
 
-func (p *Profile) observe(i int, check check, col arrow.Array, c Chunk, findings []Finding) []Finding {
-	t := &p.tallies[i]
-	ok, err := check.rows(col)
+// observe looks at a chunk for one expectation.
+func (p *Profile) observe(i int, v *view, findings []Finding) []Finding {
+	check, t := &p.program.checks[i], &p.tallies[i]
+	if p.program.at[i] == nil || !check.rowLevel() && check.column == nil {
+		return findings // a table expectation, or a column that the table lacks: Results says so
+	}
+	if err := v.failed[p.program.under[i]]; err != nil {
+		t.Error = err.Error()
+		return findings
+	}
+	if check.column != nil {
+		return findings
+	}
+	cols, selected := v.of(p.program.at[i]), v.masks[p.program.under[i]]
+	judged := judgedRows(check.skip, cols)
+	t.Left += leftOut(v.rows, selected, judged)
+	switch {
+	case check.unique:
+		p.indexes[i].observe(rowHash(cols), v.chunk, selected, judged)
+		return findings
+	case check.order != nil:
+		return p.inOrder(i, cols[0], v, selected, findings)
+	case check.second != nil:
+		return findings
+	}
+	ok, err := check.rows(cols)
 	if err != nil {
 		t.Error = err.Error()
 		return findings
 	}
-	t.Nulls += int64(col.NullN())
-	hasNulls := col.NullN() > 0 && !check.nulls
-	for row := range col.Len() {
-		if (hasNulls && col.IsNull(row)) || ok(row) {
-			continue
+	if check.raises != nil {
+		if at, err := firstRaised(v, selected, judged, check.raises(cols)); err != nil {
+			t.raise(at, err.Error())
 		}
-		t.Unexpected++
-		if s := (Position{c.Partition, c.Offsets[row]}); t.wants(s) {
-			t.add(Sample{Position: s, Value: valueAt(col, row)})
+	}
+	return p.judge(i, v, selected, judged, ok, findings)
+}
+
+// judge counts the rows that break an expectation. A nil ok is kept by all.
+func (p *Profile) judge(i int, v *view, selected []int32, judged, ok func(i int) bool, findings []Finding) []Finding {
+	if ok == nil {
+		return findings
+	}
+	if selected == nil {
+		for row := range v.rows {
+			if (judged == nil || judged(row)) && !ok(row) {
+				findings = p.unexpected(i, v, row, findings)
+			}
 		}
-		findings = append(findings, Finding{Row: int32(row), Expectation: int32(i)})
+		return findings
+	}
+	for _, row := range selected {
+		if (judged == nil || judged(int(row))) && !ok(int(row)) {
+			findings = p.unexpected(i, v, int(row), findings)
+		}
 	}
 	return findings
 }
 
-// wants reports whether a position is among the first that are kept.
-func (t *tally) wants(p Position) bool {
-	return len(t.Samples) < maxSamples || p.compare(t.Samples[len(t.Samples)-1].Position) < 0
+// unexpected counts one row that breaks an expectation.
+func (p *Profile) unexpected(i int, v *view, row int, findings []Finding) []Finding {
+	t := &p.tallies[i]
+	t.Unexpected++
+	if at := (Position{v.chunk.Partition, v.chunk.Offsets[row]}); t.wants(at, p.how.Every) {
+		s := Sample{Position: at}
+		if len(t.Samples) < maxSamples || at.compare(t.Samples[maxSamples-1].Position) < 0 {
+			s.Value = p.program.valueOf(i, v, row)
+		}
+		for _, name := range p.how.Keys {
+			s.Keys = append(s.Keys, valueAt(v.columns[p.program.index(name)], row))
+		}
+		t.add(s, p.how.Every)
+	}
+	return append(findings, Finding{Row: int32(row), Expectation: int32(i)})
 }
 
-func (t *tally) add(s Sample) {
-	at, _ := slices.BinarySearchFunc(t.Samples, s, func(a, b Sample) int { return a.compare(b.Position) })
-	t.Samples = slices.Insert(t.Samples, at, s)
-	t.Samples = t.Samples[:min(len(t.Samples), maxSamples)]
+// inOrder judges the rows of a chunk by the ones before them.
+func (p *Profile) inOrder(i int, col arrow.Array, v *view, selected []int32, findings []Finding) []Finding {
+	t, order := &p.tallies[i], p.program.orderOf(i)
+	at := orderedKeys(col)
+	if at == nil {
+		t.Error = errNoOrder.Error()
+		return findings
+	}
+	var e edge
+	seen := false
+	eachRow(v.rows, selected, func(row int) {
+		if col.IsNull(row) {
+			return
+		}
+		k, offset := at(row), v.chunk.Offsets[row]
+		if !seen {
+			e, seen = edge{Partition: v.chunk.Partition, First: offset, FirstKey: k}, true
+		} else if !order(k.compare(e.LastKey)) {
+			findings = p.unexpected(i, v, row, findings)
+		}
+		e.Last, e.LastKey = offset, k
+	})
+	if seen {
+		t.Edges = append(t.Edges, e)
+	}
+	return findings
 }
 
-// Merge folds another profile of the same program in. Index entries stay where
-// WriteIndex has put them. Duplicates are set after merging: they don't add up.
+var errNoOrder = errors.New("the column's values have no differences: it must hold numbers or times")
+
+// wants reports whether a position is among those that are kept.
+func (t *tally) wants(p Position, every bool) bool {
+	return every || len(t.Samples) < maxSamples || p.compare(t.Samples[len(t.Samples)-1].Position) < 0
+}
+
+func (t *tally) add(s Sample, every bool) {
+	if n := len(t.Samples); n == 0 || t.Samples[n-1].compare(s.Position) < 0 {
+		t.Samples = append(t.Samples, s)
+	} else {
+		at, _ := slices.BinarySearchFunc(t.Samples, s, func(a, b Sample) int { return a.compare(b.Position) })
+		t.Samples = slices.Insert(t.Samples, at, s)
+	}
+	if !every {
+		t.Samples = t.Samples[:min(len(t.Samples), maxSamples)]
+	}
+}
+
+// Merge folds another profile of the same program in, before either is
+// settled. The other is not to be used any more.
 func (p *Profile) Merge(o *Profile) error {
 	switch {
 	case p.broken != nil:
 		return p.broken
 	case o.broken != nil:
 		return o.broken
-	}
-	if p.program.digest != o.program.digest {
+	case p.program.digest != o.program.digest:
 		return pipeline.Faultf(pipeline.Bug, "merge quality profiles: one is of suite %s, the other of %s, or of another version", p.program.suite.Name, o.program.suite.Name)
+	case p.settled || o.settled:
+		return pipeline.Faultf(pipeline.Bug, "merge quality profiles of suite %s: one of them was settled before", p.program.suite.Name)
+	}
+	for i := range p.rows {
+		p.rows[i] += o.rows[i]
+	}
+	for i := range p.facts {
+		p.facts[i].merge(o.facts[i])
+	}
+	for i, x := range p.indexes {
+		x.merge(o.indexes[i])
 	}
 	for i := range p.tallies {
-		if p.tallies[i].Settled || o.tallies[i].Settled {
-			return pipeline.Faultf(pipeline.Bug, "merge quality profiles: the duplicates of %s were set before", p.program.place(i))
-		}
+		p.tallies[i].merge(o.tallies[i], p.how.Every)
 	}
-	p.rows += o.rows
-	p.foreign = p.foreign || o.rows > 0
-	for i := range p.tallies {
-		t, other := &p.tallies[i], o.tallies[i]
-		t.Nulls += other.Nulls
-		t.Unexpected += other.Unexpected
-		// The smaller of two texts, so that the order of merging doesn't show.
-		if t.Error == "" || (other.Error != "" && other.Error < t.Error) {
-			t.Error = other.Error
-		}
-		for _, s := range other.Samples {
-			if !t.wants(s.Position) {
-				break
-			}
-			t.add(s)
-		}
-	}
-	return nil
+	p.broken = p.spillIfNeeded()
+	return p.broken
 }
 
-// SetDuplicates gives a uniqueness expectation its result: how many rows have
-// a value that isn't theirs alone, and the first of them in (partition,
-// offset) order.
-func (p *Profile) SetDuplicates(expectation int, count int64, samples []Sample) error {
-	if expectation < 0 || expectation >= len(p.tallies) || !p.program.checks[expectation].unique {
-		return pipeline.Faultf(pipeline.Bug, "set duplicates: expectation %d of suite %s isn't about uniqueness", expectation, p.program.suite.Name)
+func (t *tally) merge(o tally, every bool) {
+	t.Left += o.Left
+	t.Unexpected += o.Unexpected
+	t.Edges = append(t.Edges, o.Edges...)
+	switch {
+	case o.Error == "":
+	case o.ErrorAt != nil:
+		t.raise(*o.ErrorAt, o.Error)
+	case t.Error == "" || t.ErrorAt != nil || o.Error < t.Error: // the smaller of two texts, so that the order of merging doesn't show
+		t.Error, t.ErrorAt = o.Error, nil
 	}
-	t := &p.tallies[expectation]
-	if values := p.rows - t.Nulls; count < 0 || count == 1 || count > values || int64(len(samples)) > count {
-		return pipeline.Faultf(pipeline.Bug, "set duplicates of %s: %d duplicates with %d samples can't be among %d values", p.program.place(expectation), count, len(samples), values)
-	}
-	t.Unexpected, t.Samples, t.Settled = count, nil, true
-	for _, s := range samples {
-		switch v := s.Value.(type) {
-		case string:
-			s.Value = cut(v)
-		case Float:
-			s.Value = floatSample(float64(v))
-		case float64:
-			s.Value = floatSample(v)
+	for _, s := range o.Samples {
+		if !t.wants(s.Position, every) {
+			break
 		}
-		if t.wants(s.Position) {
-			t.add(s)
-		}
+		t.add(s, every)
 	}
-	return nil
-}
-
-// wire is a profile's JSON form.
-type wire struct {
-	Digest  string  `json:"digest"`
-	Rows    int64   `json:"rows"`
-	Tallies []tally `json:"tallies"`
-}
-
-// MarshalJSON writes everything but the indexes.
-func (p *Profile) MarshalJSON() ([]byte, error) {
-	if p.broken != nil {
-		return nil, p.broken
-	}
-	return json.Marshal(wire{Digest: p.program.digest, Rows: p.rows, Tallies: p.tallies})
-}
-
-// Decode reads a profile of this program.
-func (p *Program) Decode(b []byte) (*Profile, error) {
-	var w wire
-	if err := json.Unmarshal(b, &w); err != nil {
-		return nil, pipeline.Faultf(pipeline.Bug, "read a quality profile: %w", err)
-	}
-	if w.Digest != p.digest || len(w.Tallies) != len(p.checks) {
-		return nil, pipeline.Faultf(pipeline.Bug, "read a quality profile: it is of another suite, schema or version than %s", p.suite.Name)
-	}
-	prof := p.NewProfile()
-	prof.rows, prof.tallies, prof.foreign = w.Rows, w.Tallies, w.Rows > 0
-	for i, t := range w.Tallies {
-		if t.Nulls < 0 || t.Unexpected < int64(len(t.Samples)) || t.Nulls > w.Rows || t.Unexpected > w.Rows || len(t.Samples) > maxSamples {
-			return nil, pipeline.Faultf(pipeline.Bug, "read a quality profile: %s has %d nulls, %d unexpected rows and %d samples among %d rows", p.place(i), t.Nulls, t.Unexpected, len(t.Samples), w.Rows)
-		}
-	}
-	return prof, nil
-}
-
-// UnmarshalJSON keeps whole numbers apart from floats: what was an integer in
-// the data must be one in the results.
-func (s *Sample) UnmarshalJSON(b []byte) error {
-	var raw struct {
-		Position
-		Value json.RawMessage `json:"v"`
-	}
-	if err := json.Unmarshal(b, &raw); err != nil {
-		return err
-	}
-	s.Position = raw.Position
-	var err error
-	s.Value, err = scalar(raw.Value)
-	return err
-}
-
-func scalar(raw json.RawMessage) (any, error) {
-	var n json.Number
-	if len(raw) > 0 && (raw[0] == '-' || (raw[0] >= '0' && raw[0] <= '9')) {
-		if err := json.Unmarshal(raw, &n); err != nil {
-			return nil, err
-		}
-		if i, err := n.Int64(); err == nil {
-			return i, nil
-		}
-		f, err := n.Float64()
-		return Float(f), err
-	}
-	var v any
-	if err := json.Unmarshal(raw, &v); err != nil {
-		return nil, fmt.Errorf("read a sample: %w", err)
-	}
-	return v, nil
 }

@@ -2,10 +2,7 @@ package dq
 
 import (
 	"bytes"
-	"encoding/binary"
 	"encoding/json"
-	"hash/crc32"
-	"io"
 	"math/rand/v2"
 	"os"
 	"testing"
@@ -19,16 +16,9 @@ import (
 func observed(t testing.TB, first int64) (*Program, *Profile) {
 	t.Helper()
 	p, s := wide(t)
-	prof := p.NewProfile()
+	prof := p.NewProfile(Gathering{Dir: t.TempDir()})
 	prof.Observe(build(t, s, randomRows(rand.New(rand.NewPCG(3, uint64(first))), 40), 0, first), nil)
 	return p, prof
-}
-
-func indexOf(t testing.TB, prof *Profile) []byte {
-	t.Helper()
-	var b bytes.Buffer
-	require.NoError(t, prof.WriteIndex(1, &b))
-	return b.Bytes()
 }
 
 // The rule would pass otherwise, and nobody would have looked.
@@ -45,75 +35,13 @@ func TestUniquenessThatNobodyLookedForFails(t *testing.T) {
 	}
 	require.False(t, unique().Success)
 	require.Contains(t, unique().Exception[0].Key, "column_values.unique.condition")
-	require.NoError(t, prof.SetDuplicates(1, 0, nil))
+	require.NoError(t, prof.Settle())
 	require.True(t, unique().Success)
-}
-
-func TestAnIndexIsWrittenByTheProfileThatObserved(t *testing.T) {
-	p, prof := observed(t, 0)
-	b, err := json.Marshal(prof)
-	require.NoError(t, err)
-	decoded, err := p.Decode(b)
-	require.NoError(t, err)
-	require.ErrorContains(t, decoded.WriteIndex(1, io.Discard), "didn't observe itself")
-	merged := p.NewProfile()
-	require.NoError(t, merged.Merge(prof))
-	require.ErrorContains(t, merged.WriteIndex(1, io.Discard), "didn't observe itself")
-	require.ErrorContains(t, prof.WriteIndex(0, io.Discard), "isn't about uniqueness")
-	require.Equal(t, indexOf(t, prof), indexOf(t, prof), "the same rows give the same bytes")
-}
-
-func TestDuplicatesAreSetOnceAllIsMerged(t *testing.T) {
-	p, prof := observed(t, 0)
-	require.NoError(t, prof.SetDuplicates(1, 2, []Sample{{Position{0, 1}, "v1"}, {Position{0, 3}, "v1"}}))
-	require.ErrorContains(t, prof.Merge(p.NewProfile()), "were set before")
-	require.ErrorContains(t, p.NewProfile().Merge(prof), "were set before")
-}
-
-func TestDuplicatesThatCannotBeAreRefused(t *testing.T) {
-	tests := map[string]struct {
-		count   int64
-		samples []Sample
-	}{
-		"one row is no duplicate of itself": {1, nil},
-		"fewer than none":                   {-1, nil},
-		"more than there are values":        {41, nil},
-		"more samples than duplicates":      {0, []Sample{{Value: "v"}}},
-	}
-	for name, tc := range tests {
-		t.Run(name, func(t *testing.T) {
-			_, prof := observed(t, 0)
-			require.ErrorContains(t, prof.SetDuplicates(1, tc.count, tc.samples), "can't be")
-		})
-	}
-}
-
-func TestARowInTwoShardsIsABug(t *testing.T) {
-	_, prof := observed(t, 0)
-	index := indexOf(t, prof)
-	err := MergeIndexes([]io.Reader{bytes.NewReader(index), bytes.NewReader(index)}, func(Position) error { return nil })
-	require.ErrorContains(t, err, "the shards overlap")
-	require.Equal(t, pipeline.Bug, pipeline.KindOf(err))
-}
-
-func TestAnIndexThatGoesOnAfterItsEndIsRefused(t *testing.T) {
-	_, prof := observed(t, 0)
-	index := append(indexOf(t, prof), 0)
-	require.ErrorContains(t, MergeIndexes([]io.Reader{bytes.NewReader(index)}, func(Position) error { return nil }), "more follows")
-}
-
-func TestTheCallersErrorEndsAMergeOfIndexes(t *testing.T) {
-	p, s := wide(t)
-	prof := p.NewProfile()
-	prof.Observe(build(t, s, []map[string]any{{"id": "v1"}, {"id": "v1"}, {"id": "v2"}, {"id": "v2"}}, 0, 0), nil)
-	calls := 0
-	err := MergeIndexes([]io.Reader{bytes.NewReader(indexOf(t, prof))}, func(Position) error { calls++; return io.ErrClosedPipe })
-	require.Equal(t, io.ErrClosedPipe, err)
-	require.Equal(t, 1, calls)
 }
 
 func TestAProfileOfAnotherProgramIsRefused(t *testing.T) {
 	p, prof := observed(t, 0)
+	require.NoError(t, prof.Spill())
 	b, err := json.Marshal(prof)
 	require.NoError(t, err)
 	suites, err := ParseRules([]byte(wideRules))
@@ -129,9 +57,9 @@ func TestAProfileOfAnotherProgramIsRefused(t *testing.T) {
 	}{"other types": {p.suite, typed}, "other rules": {lenient, s}} {
 		o, err := Compile(other.suite, other.s)
 		require.NoError(t, err, name)
-		_, err = o.Decode(b)
+		_, err = o.Decode(b, "")
 		require.ErrorContains(t, err, "another suite, schema or version", name)
-		require.Error(t, o.NewProfile().Merge(prof), name)
+		require.Error(t, o.NewProfile(Gathering{}).Merge(prof), name)
 	}
 	travelled, err := json.Marshal(p.suite)
 	require.NoError(t, err)
@@ -139,18 +67,19 @@ func TestAProfileOfAnotherProgramIsRefused(t *testing.T) {
 	require.NoError(t, json.Unmarshal(travelled, &back))
 	same, err := Compile(back, s)
 	require.NoError(t, err)
-	_, err = same.Decode(b)
+	_, err = same.Decode(b, "")
 	require.NoError(t, err, "a suite that travelled as JSON is the same suite")
 }
 
 func TestAProfileThatCannotBeIsRefused(t *testing.T) {
 	p, prof := observed(t, 0)
+	require.NoError(t, prof.Spill())
 	whole, err := json.Marshal(prof)
 	require.NoError(t, err)
 	for name, edit := range map[string]func(w *wire){
-		"more nulls than rows":             func(w *wire) { w.Tallies[0].Nulls = w.Rows + 1 },
-		"fewer than no nulls":              func(w *wire) { w.Tallies[0].Nulls = -1 },
-		"more unexpected values than rows": func(w *wire) { w.Tallies[2].Unexpected = w.Rows + 1 },
+		"more nulls than rows":             func(w *wire) { w.Tallies[0].Left = w.Rows[0] + 1 },
+		"fewer than no nulls":              func(w *wire) { w.Tallies[0].Left = -1 },
+		"more unexpected values than rows": func(w *wire) { w.Tallies[2].Unexpected = w.Rows[0] + 1 },
 		"more samples than unexpected":     func(w *wire) { w.Tallies[2].Unexpected = 0 },
 	} {
 		var w wire
@@ -158,7 +87,7 @@ func TestAProfileThatCannotBeIsRefused(t *testing.T) {
 		edit(&w)
 		b, err := json.Marshal(w)
 		require.NoError(t, err)
-		_, err = p.Decode(b)
+		_, err = p.Decode(b, "")
 		require.Equal(t, pipeline.Bug, pipeline.KindOf(err), name)
 	}
 }
@@ -172,7 +101,7 @@ func TestRulesOfAProgramAreTakenAsOfAFile(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, Critical, p.Expectation(0).Severity, "an expectation without a severity is critical")
 	require.True(t, p.Counts(0))
-	doc := p.Results(p.NewProfile(), Options{})
+	doc := p.Results(p.NewProfile(Gathering{}), Options{})
 	require.Equal(t, Object{{"column", "n"}, {"min_value", Float(3)}, {"max_value", Float(4)}}, doc.Results[0].Expectation.Kwargs)
 }
 
@@ -186,7 +115,7 @@ func TestWhatSurelyIsNotMeantIsAWarning(t *testing.T) {
 		"a day is no number":               {"{type: expect_column_values_to_be_in_set, column: d, value_set: [5]}", "write an ISO 8601 text"},
 		"an empty set refuses everything":  {"{type: expect_column_values_to_be_in_set, column: l, value_set: []}", "value_set is empty"},
 		"a row count between nothing":      {"{type: expect_table_row_count_to_be_between}", "it always holds"},
-		"a column that isn't there at all": {"{type: expect_column_to_exist, column: nowhere}", `column "nowhere" is not in the schema`},
+		"a column that isn't there at all": {"{type: expect_column_max_to_be_between, column: nowhere, min_value: 1}", `column "nowhere" is not in the schema`},
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -203,8 +132,7 @@ func TestWhatSurelyIsNotMeantIsAWarning(t *testing.T) {
 
 func TestWhatCannotBeKeptIsMisconfigured(t *testing.T) {
 	tests := map[string]struct{ rule, want string }{
-		"a type that comes later says so":      {"{type: expect_column_mean_to_be_between, column: l}", "one of Great Expectations', but not supported here yet"},
-		"a misspelt type that comes later":     {"{type: expect_column_median_to_be_betweeen, column: l}", `did you mean "expect_column_median_to_be_between"? (which is not supported here yet)`},
+		"what needs a second table says so":    {"{type: expect_table_row_count_to_equal_other_table, other_table_name: l}", "can't be answered by a table alone"},
 		"text bounds the wrong way round":      {"{type: expect_column_values_to_be_between, column: s, min_value: b, max_value: a}", "is above max_value"},
 		"instants the wrong way round":         {"{type: expect_column_values_to_be_between, column: t, min_value: 2026-01-02T00:00:00+05:00, max_value: 2026-01-01}", "is above max_value"},
 		"a bound that is no instant":           {"{type: expect_column_values_to_be_between, column: t, min_value: yesterday}", `min_value: "yesterday" is no date or time`},
@@ -264,35 +192,6 @@ func TestADocumentIsWrittenAsItWasRead(t *testing.T) {
 		require.NoError(t, err)
 		require.JSONEq(t, string(b), string(back), name)
 	}
-}
-
-// indexBytes is an index whose entries have these hashes, with a right checksum.
-func indexBytes(hashes ...uint64) []byte {
-	b := binary.BigEndian.AppendUint64([]byte(indexMagic), uint64(len(hashes)))
-	for i, h := range hashes {
-		b = entry{h, 0, Position{1, int64(i)}}.append(b)
-	}
-	return binary.BigEndian.AppendUint32(b, crc32.Checksum(b, castagnoli))
-}
-
-func TestAnIndexOutOfOrderIsRefused(t *testing.T) {
-	merge := func(b []byte) error {
-		return MergeIndexes([]io.Reader{bytes.NewReader(b)}, func(Position) error { return nil })
-	}
-	require.NoError(t, merge(indexBytes(3, 9)))
-	require.ErrorContains(t, merge(indexBytes(9, 3)), "out of order")
-}
-
-func FuzzMergeIndexes(f *testing.F) {
-	f.Add(indexBytes(3, 9), indexBytes(3))
-	f.Add([]byte(indexMagic), []byte{})
-	f.Fuzz(func(t *testing.T, a, b []byte) {
-		n := 0
-		err := MergeIndexes([]io.Reader{bytes.NewReader(a), bytes.NewReader(b)}, func(Position) error { n++; return nil })
-		if err == nil && n == 1 {
-			t.Fatal("one record can't be a duplicate")
-		}
-	})
 }
 
 func FuzzReadDocument(f *testing.F) {

@@ -5,29 +5,85 @@ import (
 	"fmt"
 	"regexp"
 	"regexp/syntax"
+	"slices"
 	"strings"
-
-	"github.com/apache/arrow-go/v18/arrow"
 )
 
 func matchRegex(want bool) func(*args) check {
 	return func(a *args) check {
-		text := a.text("regex")
-		re, err := compileRegex(text)
-		if err != nil {
-			a.problem("regex %q: %s", text, explainRegex(err))
+		text := "(?s).*" // Great Expectations' own default
+		if _, given := a.values["regex"]; given || !want {
+			text = a.text("regex")
 		}
+		re := a.regex("regex", text)
 		detail := "must match " + text
 		if !want {
 			detail = "must not match " + text
 		}
-		return check{detail: detail, rows: func(col arrow.Array) (func(int) bool, error) {
-			return perValue(col, func(col arrow.Array) (func(int) bool, error) {
-				text := textOf(col)
-				return func(i int) bool { return re.MatchString(text(i)) == want }, nil
-			})
-		}}
+		return onTexts(detail, func(s string) bool { return re.MatchString(s) == want })
 	}
+}
+
+// regex compiles a pattern. What can't be kept is a problem, and gives one that
+// matches nothing.
+func (a *args) regex(name, pattern string) *regexp.Regexp {
+	re, err := compileRegex(pattern)
+	if err != nil {
+		a.problem("%s %q: %s", name, pattern, explainRegex(err))
+		return regexp.MustCompile(`$^`)
+	}
+	return re
+}
+
+// matchRegexes asks whether any, or all, of several patterns match.
+func matchRegexes(want bool) func(*args) check {
+	return func(a *args) check {
+		var patterns []*regexp.Regexp
+		for _, v := range a.list("regex_list") {
+			text, ok := v.(string)
+			if !ok {
+				a.problem("regex_list: %v is no text", v)
+			}
+			patterns = append(patterns, a.regex("regex_list", text))
+		}
+		if len(patterns) == 0 {
+			a.problem("regex_list is empty")
+		}
+		all := want && a.matchOn()
+		return onTexts(describeList(a.values["regex_list"], want, all), func(s string) bool {
+			return matchesOf(patterns, all, func(re *regexp.Regexp) bool { return re.MatchString(s) }) == want
+		})
+	}
+}
+
+// matchOn is true for "all", false for "any".
+func (a *args) matchOn() bool {
+	switch v := a.values["match_on"]; v {
+	case nil, "any":
+		return false
+	case "all":
+		return true
+	default:
+		a.problem(`match_on is %v; it must be "any" or "all"`, v)
+		return false
+	}
+}
+
+func matchesOf[P any](patterns []P, all bool, match func(P) bool) bool {
+	if all {
+		return !slices.ContainsFunc(patterns, func(p P) bool { return !match(p) })
+	}
+	return slices.ContainsFunc(patterns, match)
+}
+
+func describeList(list any, want, all bool) string {
+	switch {
+	case !want:
+		return fmt.Sprintf("must match none of %v", list)
+	case all:
+		return fmt.Sprintf("must match all of %v", list)
+	}
+	return fmt.Sprintf("must match one of %v", list)
 }
 
 // compileRegex compiles a pattern with Python's meaning of $: the text's end,

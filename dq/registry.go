@@ -13,27 +13,75 @@ import (
 	"github.com/autonomous-data-pipeline/adp/schemas"
 )
 
-// check is one compiled expectation. A row-level one gives a predicate a
-// column chunk; a table-level one judges at the end.
+// check is one compiled expectation. A row-level one judges each row: by itself
+// (rows), or by the whole batch (unique, order, second). Another judges the
+// table: what it is (table), or what one of its columns holds (column).
 type check struct {
-	// rows prepares a chunk of the column: the predicate says whether row i,
-	// which isn't null, is as expected. An error is one of type, as Great
-	// Expectations raises it: the expectation fails as an exception.
-	rows func(col arrow.Array) (ok func(i int) bool, err error)
-	// nulls says that nulls are judged, not left out (the null expectations).
-	nulls bool
-	// unique says that rows are judged by an index over the whole batch.
+	columns []string // that it looks at, in the order that rows wants them
+	absent  bool     // the table may lack them
+	skip    skip     // the rows that aren't judged
+	// rows prepares a chunk: the predicate says whether row i is as expected; nil
+	// says that all are. An error is one of type, as Great Expectations raises
+	// it: the expectation fails as an exception.
+	rows func(cols []arrow.Array) (ok func(i int) bool, err error)
+	// raises is why a row makes the whole expectation fail as an exception.
+	raises func(cols []arrow.Array) func(i int) error
+	// typed says that rows' error is of the columns' types, and is raised
+	// without a row, too.
+	typed bool
+	// unique says that rows are judged by an index of the columns' values over
+	// the whole batch.
 	unique bool
+	// order says that rows are judged by the row before them, by the sign of
+	// their difference.
+	order func(sign int) bool
+	// second judges rows once the column's facts are known.
+	second func(f *columnFacts) (func(cols []arrow.Array) (func(i int) bool, error), error)
+	// needs are the facts that second and column look at.
+	needs needs
+	// column judges a column by its facts.
+	column func(f *columnFacts) (success bool, result Object, err error)
 	// table judges the whole table.
 	table func(t tableFacts) (success bool, result Object)
 	// detail is the rule in a few words.
 	detail string
 }
 
+// skip says which rows an expectation leaves out.
+type skip int
+
+const (
+	skipAny  skip = iota // a value is missing
+	skipAll              // all values are missing
+	skipNone             // none
+)
+
+// needs are facts of a column that cost something to gather.
+type needs struct {
+	moments bool // sum, mean, standard deviation
+	extreme bool // least and greatest
+	values  bool // every distinct value with its count
+}
+
 // tableFacts are what table-level expectations look at.
 type tableFacts struct {
 	Rows    int64
 	Columns []string
+	Types   []schemas.Type // by column
+}
+
+// domain is what an expectation is about, by the arguments that name it.
+type domain int
+
+const (
+	ofTable domain = iota
+	ofColumn
+	ofPair
+	ofColumns
+)
+
+var domainArgs = map[domain][]string{
+	ofColumn: {"column"}, ofPair: {"column_A", "column_B"}, ofColumns: {"column_list"},
 }
 
 // kind is an expectation type: its arguments, in the order in which Great
@@ -41,7 +89,9 @@ type tableFacts struct {
 // results, as Great Expectations does. floats lists numbers that it always
 // writes as floats.
 type kind struct {
-	column   bool // it takes a column
+	domain   domain
+	whole    bool // it takes neither mostly nor a condition
+	row      bool // row-level
 	args     []string
 	defaults map[string]any
 	floats   []string
@@ -61,24 +111,28 @@ func register(name string, k kind) {
 }
 
 // takes lists the arguments, in the order in which results show them.
-func (k kind) takes(c check) []string {
-	var common []string
-	if k.column {
-		common = append(common, "column")
+func (k kind) takes() []string {
+	all := slices.Clone(domainArgs[k.domain])
+	if k.row {
+		all = append(all, "mostly")
 	}
-	if c.rowLevel() {
-		common = append(common, "mostly")
+	all = append(all, k.args...)
+	if !k.whole {
+		all = append(all, "row_condition", "condition_parser")
 	}
-	return append(common, k.args...)
+	return all
 }
 
 // rowLevel says that each row keeps or breaks the expectation.
-func (c check) rowLevel() bool { return c.rows != nil || c.unique }
+func (c check) rowLevel() bool { return c.rows != nil || c.late() }
+
+// late says that rows are judged once the whole batch is known.
+func (c check) late() bool { return c.unique || c.order != nil || c.second != nil }
 
 // args reads an expectation's arguments, collecting what is wrong with them.
 type args struct {
 	values map[string]any
-	typ    schemas.Type // of the column; empty if there is none in the schema
+	typ    schemas.Type // of the only column; empty if there is none in the schema
 	errs   []error
 	doubts []string // what can be kept, but surely isn't meant
 }
@@ -133,36 +187,68 @@ func (a *args) number(name string) (v float64, ok bool) {
 	return 0, false
 }
 
-// compileOne checks one expectation and prepares it, reporting all that is
-// wrong with it at once, and what is doubtful.
-func compileOne(e Expectation, typ schemas.Type) (check, []string, error) {
-	k, ok := registry[e.Type]
-	if !ok {
-		return check{}, nil, unknownType(e.Type)
+// columns are the names of the columns that the expectation is about.
+func (a *args) columns(d domain) []string {
+	var names []string
+	switch d {
+	case ofTable:
+		return nil
+	case ofColumns:
+		for _, v := range a.list("column_list") {
+			name, ok := v.(string)
+			if !ok {
+				a.problem("column_list: %v is no text", v)
+			}
+			names = append(names, name)
+		}
+		if len(names) == 0 {
+			a.problem("column_list is empty")
+		}
+		return names
 	}
-	a := &args{values: e.Kwargs, typ: typ}
-	if k.column {
-		if name := a.text("column"); name == "" {
-			a.problem("column is empty")
+	for _, arg := range domainArgs[d] {
+		if name := a.text(arg); name == "" {
+			a.problem("%s is empty", arg)
+		} else {
+			names = append(names, name)
 		}
 	}
+	return names
+}
+
+// compileOne checks one expectation and prepares it, reporting all that is
+// wrong with it at once, and what is doubtful.
+func compileOne(e Expectation, typeOf func(column string) schemas.Type) (check, condition, []string, error) {
+	k, ok := registry[e.Type]
+	if !ok {
+		return check{}, nil, nil, unknownType(e.Type)
+	}
+	a := &args{values: e.Kwargs}
+	columns := a.columns(k.domain)
+	if len(columns) == 1 {
+		a.typ = typeOf(columns[0])
+	}
 	c := k.build(a)
+	c.columns = columns
 	if m, ok := a.number("mostly"); ok && (m < 0 || m > 1) {
 		a.problem("mostly is %v: it lies between 0 and 1", m)
 	}
-	known := k.takes(c)
+	known := k.takes()
 	for _, name := range slices.Sorted(maps.Keys(e.Kwargs)) {
-		switch {
-		case name == "row_condition" || name == "condition_parser":
-			if e.Kwargs[name] != nil {
-				a.problem("unknown argument %q; conditions are not supported yet", name)
-			}
-		case !slices.Contains(known, name):
+		if !slices.Contains(known, name) && !slices.Contains(common, name) {
 			a.problem("unknown argument %q%s", name, nearest(name, known))
 		}
 	}
-	return c, a.doubts, errors.Join(a.errs...)
+	where, err := parseCondition(e.Kwargs["row_condition"], e.Kwargs["condition_parser"])
+	if err != nil {
+		a.problem("row_condition: %v", err)
+	}
+	return c, where, a.doubts, errors.Join(a.errs...)
 }
+
+// common are arguments that Great Expectations takes everywhere and that don't
+// change a verdict: what a result tells is asked for when it is written.
+var common = []string{"batch_id", "result_format", "catch_exceptions", "rendered_content", "windows"}
 
 // jsonValues gives arguments the Go types that rules files give them, whether
 // they come from there, from JSON, or from a program.
@@ -205,6 +291,13 @@ func jsonValue(v any) (any, error) {
 			out[i], errs = e, append(errs, err)
 		}
 		return out, errors.Join(errs...)
+	case json.Number:
+		return jsonNumber(v)
+	case map[string]any:
+		if name, ok := v["$PARAMETER"]; ok {
+			return nil, fmt.Errorf("suite parameter %v has no value here: write the value itself", name)
+		}
+		return jsonValues(v)
 	}
 	// Anything else: what JSON makes of it.
 	b, err := json.Marshal(v)
@@ -215,10 +308,19 @@ func jsonValue(v any) (any, error) {
 	if err := json.Unmarshal(b, &out); err != nil {
 		return nil, err
 	}
-	if _, nested := out.(map[string]any); nested {
-		return out, nil
-	}
 	return jsonValue(out)
+}
+
+// jsonNumber keeps an integer of 64 bits, and makes any other number a float.
+func jsonNumber(n json.Number) (any, error) {
+	if i, err := n.Int64(); err == nil {
+		return i, nil
+	}
+	f, err := n.Float64()
+	if err != nil {
+		return nil, fmt.Errorf("%s is beyond a float's range", n)
+	}
+	return jsonValue(f)
 }
 
 // nearest suggests a known name, if one is near: at most three edits away, and

@@ -2,8 +2,8 @@ package dq
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
-	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -86,7 +86,7 @@ func (p *Program) order(prof *Profile) []int {
 	}
 	slices.SortStableFunc(all, func(a, b int) int { return cmp.Compare(group[p.column(a)], group[p.column(b)]) })
 	raised := func(i int) int {
-		if p.raised(i, prof) != nil {
+		if e := p.raised(i, prof); e != nil && !e.late {
 			return 0
 		}
 		return 1
@@ -97,23 +97,50 @@ func (p *Program) order(prof *Profile) []int {
 
 // raised is why an expectation can't be evaluated, or nil.
 func (p *Program) raised(i int, prof *Profile) *exception {
-	c, t := p.checks[i], prof.tallies[i]
+	c, t := &p.checks[i], &prof.tallies[i]
 	switch {
-	case c.rowLevel() && p.at[i] < 0:
-		return missingColumn(p.column(i), p.suite.Expectations[i].Type)
-	case c.rowLevel() && prof.broken != nil:
+	case p.lacks[i] != "":
+		e := missingColumn(p.lacks[i], p.suite.Expectations[i].Type)
+		e.late = p.suite.Expectations[i].Type == "expect_column_type_to_be"
+		return e
+	case c.table != nil:
+		return nil
+	case prof.broken != nil:
 		return &exception{metric: "column_values.nonnull.condition", column: p.column(i), message: prof.broken.Error()}
 	case t.Error != "":
-		return &exception{metric: "column_values.between.condition", column: p.column(i), values: p.bounds(i), message: t.Error}
-	case c.unique && !t.Settled && prof.rows > t.Nulls:
+		return &exception{metric: p.metric(i), column: p.column(i), values: p.bounds(i), message: t.Error}
+	case prof.settled || prof.rows[p.under[i]] == 0 && !c.late() && c.column == nil:
+	case c.late() && prof.rows[p.under[i]] > t.Left, c.column != nil:
 		// A rule that nobody checked must not pass.
-		return &exception{metric: "column_values.unique.condition", column: p.column(i), message: "The duplicates of the whole batch were not looked for."}
+		return &exception{metric: p.metric(i), column: p.column(i), message: "What only the whole batch shows was not looked for."}
+	}
+	var late lateError
+	if err := prof.outcomes[i].err; err != nil {
+		return &exception{metric: p.metric(i), column: p.column(i), message: err.Error(), late: errors.As(err, &late)}
 	}
 	return nil
 }
 
+// lateError is what Great Expectations raises when it judges, not when it
+// measures: such results keep their place.
+type lateError struct{ error }
+
+// metric is Great Expectations' name of what an expectation measures, as far as
+// the names of expectations tell.
+func (p *Program) metric(i int) string {
+	name := strings.TrimPrefix(p.suite.Expectations[i].Type, "expect_")
+	if p.checks[i].rowLevel() {
+		name = strings.Replace(strings.Replace(name, "column_values_to_be_", "column_values.", 1), "column_values_to_", "column_values.", 1)
+		return name + ".condition"
+	}
+	return strings.TrimSuffix(strings.Replace(name, "column_", "column.", 1), "_to_be_between")
+}
+
 // bounds are the arguments that identify a comparison to Great Expectations.
 func (p *Program) bounds(i int) Object {
+	if p.suite.Expectations[i].Type != "expect_column_values_to_be_between" {
+		return nil
+	}
 	kwargs := p.suite.Expectations[i].Kwargs
 	var o Object
 	for _, name := range []string{"max_value", "min_value", "strict_max", "strict_min"} {
@@ -137,15 +164,18 @@ func (p *Program) result(i int, prof *Profile, opt Options) Result {
 	r := Result{Expectation: p.configured(i, opt), Result: Object{}, Meta: map[string]any{}}
 	if e := p.raised(i, prof); e != nil {
 		r.Exception = e.info(opt.BatchID)
-		if n := len(r.Expectation.Kwargs); opt.BatchID != "" { // there it comes last
+		if n := len(r.Expectation.Kwargs); opt.BatchID != "" && !e.late { // there it comes last
 			r.Expectation.Kwargs = append(r.Expectation.Kwargs[1:n:n], r.Expectation.Kwargs[0])
 		}
 		return r
 	}
 	r.Exception = Object{{"raised_exception", false}, {"exception_traceback", nil}, {"exception_message", nil}}
-	if c := p.checks[i]; c.table != nil {
-		r.Success, r.Result = c.table(tableFacts{Rows: prof.rows, Columns: p.columns()})
-	} else {
+	switch c := &p.checks[i]; {
+	case c.table != nil:
+		r.Success, r.Result = c.table(tableFacts{Rows: prof.rows[p.under[i]], Columns: p.columns()})
+	case c.column != nil:
+		r.Success, r.Result = prof.outcomes[i].success, prof.outcomes[i].result
+	default:
 		r.Success, r.Result = p.rowResult(i, prof, opt)
 	}
 	if opt.Format == BooleanOnly {
@@ -162,7 +192,7 @@ func (p *Program) configured(i int, opt Options) Configured {
 	if opt.BatchID != "" {
 		kwargs = append(kwargs, Field{"batch_id", opt.BatchID})
 	}
-	for _, name := range k.takes(p.checks[i]) {
+	for _, name := range k.takes() {
 		v := e.Kwargs[name]
 		def, has := k.defaults[name]
 		switch {
@@ -185,7 +215,7 @@ func (p *Program) configured(i int, opt Options) Configured {
 	if meta == nil {
 		meta = map[string]any{}
 	}
-	return Configured{Type: e.Type, Kwargs: kwargs, Meta: meta, Notes: e.Notes, ID: id, Severity: e.Severity}
+	return Configured{Type: e.Type, Kwargs: kwargs, Meta: meta, Notes: e.Notes, ID: id, Severity: e.Severity, Description: e.Description}
 }
 
 // pythonic writes floats as Python does, in lists too.
@@ -224,45 +254,46 @@ func asFloat(v any) float64 {
 // rowResult is a map expectation's result. Percentages are computed as (a/b)*100,
 // so that they agree with the original to the last bit.
 func (p *Program) rowResult(i int, prof *Profile, opt Options) (bool, Object) {
-	t, judgesNulls := prof.tallies[i], p.checks[i].nulls
-	considered := prof.rows - t.Nulls
-	if judgesNulls {
-		considered = prof.rows
-	}
+	t, rows := prof.tallies[i], prof.rows[p.under[i]]
+	judgesNulls := p.checks[i].skip == skipNone && registry[p.suite.Expectations[i].Type].domain == ofColumn
+	considered := rows - t.Left
 	success := considered == 0 || float64(considered-t.Unexpected)/float64(considered) >= p.mostly(i)
 	samples := t.Samples[:min(len(t.Samples), fetched)]
 	if opt.Format == Complete {
-		samples = t.Samples
+		samples = t.Samples[:min(len(t.Samples), maxSamples)]
 	}
 	values := make([]any, len(samples))
 	for n, s := range samples {
 		values[n] = s.Value
 	}
 	o := Object{
-		{"element_count", prof.rows}, {"unexpected_count", t.Unexpected},
+		{"element_count", rows}, {"unexpected_count", t.Unexpected},
 		{"unexpected_percent", percent(t.Unexpected, considered)},
 		{"partial_unexpected_list", values[:min(len(values), fetched)]},
 	}
-	if opt.Format != Basic && !opt.RowNumbers {
+	switch {
+	case len(prof.how.Keys) > 0:
+		o = append(o, Field{"unexpected_index_column_names", prof.how.Keys})
+	case opt.Format != Basic && !opt.RowNumbers:
 		o = append(o, Field{"unexpected_index_column_names", []string{pipeline.ColPartition, pipeline.ColOffset}})
 	}
 	if !judgesNulls {
-		o = append(o, Field{"missing_count", t.Nulls}, Field{"missing_percent", percent(t.Nulls, prof.rows)},
-			Field{"unexpected_percent_total", percent(t.Unexpected, prof.rows)},
+		o = append(o, Field{"missing_count", t.Left}, Field{"missing_percent", percent(t.Left, rows)},
+			Field{"unexpected_percent_total", percent(t.Unexpected, rows)},
 			Field{"unexpected_percent_nonmissing", percent(t.Unexpected, considered)})
 	}
 	if opt.Format == Basic {
 		return success, o
 	}
-	if counts, ok := countValues(values); ok {
+	if counts, ok := countValues(values, p.missingAs(i)); ok {
 		o = append(o, Field{"partial_unexpected_counts", counts})
 	}
-	places := places(p.column(i), samples, opt)
+	places := p.places(i, t.Samples, prof, opt)
 	o = append(o, Field{"partial_unexpected_index_list", places[:min(len(places), fetched)]})
 	if opt.Format == Complete {
 		o = append(o, Field{"unexpected_list", values}, Field{"unexpected_index_list", places})
 		if opt.RowNumbers {
-			o = append(o, Field{"unexpected_index_query", query(places)})
+			o = append(o, Field{"unexpected_index_query", query(t.Samples)})
 		}
 	}
 	return success, o
@@ -276,63 +307,47 @@ func percent(part, of int64) any {
 }
 
 // places says where the values stand: as Great Expectations does with
-// unexpected_index_column_names [_partition, _offset].
-func places(column string, samples []Sample, opt Options) []any {
+// unexpected_index_column_names.
+func (p *Program) places(i int, samples []Sample, prof *Profile, opt Options) []any {
 	out := make([]any, len(samples))
-	for i, s := range samples {
-		out[i] = Object{{column, s.Value}, {pipeline.ColPartition, s.Partition}, {pipeline.ColOffset, s.Offset}}
-		if opt.RowNumbers {
-			out[i] = s.Offset
+	for n, s := range samples {
+		switch {
+		case len(prof.how.Keys) > 0:
+			o := p.named(i, s.Value)
+			for k, name := range prof.how.Keys {
+				o = append(o, Field{name, s.Keys[k]})
+			}
+			out[n] = o
+		case opt.RowNumbers:
+			out[n] = s.Offset
+		default:
+			out[n] = append(p.named(i, s.Value), Field{pipeline.ColPartition, s.Partition}, Field{pipeline.ColOffset, s.Offset})
 		}
 	}
 	return out
 }
 
-func query(places []any) string {
-	parts := make([]string, len(places))
-	for i, p := range places {
-		parts[i] = fmt.Sprint(p)
+// named gives a row's values their columns' names.
+func (p *Program) named(i int, value any) Object {
+	switch v := value.(type) {
+	case Object:
+		return slices.Clone(v)
+	case []any:
+		if len(v) == len(p.checks[i].columns) {
+			o := make(Object, len(v))
+			for n, name := range p.checks[i].columns {
+				o[n] = Field{name, v[n]}
+			}
+			return o
+		}
+	}
+	return Object{{p.checks[i].columns[0], value}}
+}
+
+func query(samples []Sample) string {
+	parts := make([]string, len(samples))
+	for i, s := range samples {
+		parts[i] = fmt.Sprint(s.Offset)
 	}
 	return "df.filter(items=[" + strings.Join(parts, ", ") + "], axis=0)"
-}
-
-// countValues counts the values shown, not the table's: the most frequent
-// first, then by value. Of more than 20 the most frequent are kept, at a tie
-// those seen first. Values of several kinds have no order, and no counts: as in
-// the original.
-func countValues(values []any) ([]Object, bool) {
-	counts := map[any]int{}
-	var keys []any
-	for _, v := range values {
-		if reflect.TypeOf(v) != reflect.TypeOf(values[0]) {
-			return nil, false
-		}
-		if counts[v]++; counts[v] == 1 {
-			keys = append(keys, v)
-		}
-	}
-	slices.SortStableFunc(keys, func(a, b any) int { return cmp.Compare(counts[b], counts[a]) })
-	keys = keys[:min(len(keys), fetched)]
-	slices.SortFunc(keys, func(a, b any) int {
-		return cmp.Or(cmp.Compare(counts[b], counts[a]), compareValues(a, b))
-	})
-	out := make([]Object, len(keys))
-	for i, k := range keys {
-		out[i] = Object{{"value", k}, {"count", counts[k]}}
-	}
-	return out, true
-}
-
-func compareValues(a, b any) int {
-	switch a := a.(type) {
-	case int64:
-		return cmp.Compare(a, b.(int64))
-	case Float:
-		return cmp.Compare(a, b.(Float))
-	case bool:
-		return cmp.Compare(fmt.Sprint(a), fmt.Sprint(b))
-	case string:
-		return cmp.Compare(a, b.(string))
-	}
-	return 0 // nil equals itself
 }

@@ -152,6 +152,7 @@ func (p *rulesParser) expectation(n *yaml.Node) Expectation {
 		case "id":
 			err = value.Decode(&e.ID)
 		case "description":
+			err = value.Decode(&e.Description)
 		case "kwargs":
 			p.each(value, "kwargs", argument)
 		default:

@@ -76,17 +76,18 @@ func neverEqual(t schemas.Type, v any) string {
 
 func inSet(want bool) func(*args) check {
 	return func(a *args) check {
+		if v, given := a.values["value_set"]; given && v == nil {
+			return check{detail: "may be anything", rows: func([]arrow.Array) (func(int) bool, error) { return nil, nil }}
+		}
 		list := a.list("value_set")
 		set := newValues(a, list)
 		if len(list) == 0 && want {
 			a.doubt("value_set is empty: every value breaks the expectation")
 		}
-		return check{detail: describeSet(list, want), rows: func(col arrow.Array) (func(int) bool, error) {
-			return perValue(col, func(col arrow.Array) (func(int) bool, error) {
-				has := set.lookup(col)
-				return func(i int) bool { return has(i) == want }, nil
-			})
-		}}
+		return check{detail: describeSet(list, want), rows: onValues(func(col arrow.Array) (func(int) bool, error) {
+			has := set.lookup(col)
+			return func(i int) bool { return has(i) == want }, nil
+		})}
 	}
 }
 

@@ -115,6 +115,15 @@ type sentence struct {
 	parts  []part
 }
 
+// Words are an expectation in a sentence of plain text.
+func Words(c dq.Configured) string {
+	var b strings.Builder
+	for _, p := range phrase(c) {
+		b.WriteString(p.Text)
+	}
+	return b.String()
+}
+
 // phrase says what an expectation asks for.
 func phrase(c dq.Configured) []part {
 	s := &sentence{kwargs: c.Kwargs, used: slices.Clone(silent)}

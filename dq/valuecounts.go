@@ -1,0 +1,174 @@
+package dq
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/binary"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
+
+	"github.com/autonomous-data-pipeline/adp/schemas"
+)
+
+// valueCounts are a column's distinct values, each with how often it stands
+// there. What doesn't fit into memory lies in runs on disk.
+type valueCounts struct {
+	Runs []string `json:"runs,omitempty"` // files in the profile's folder
+
+	dirs  []string // of each run
+	typ   schemas.Type
+	fixed map[uint64]int64
+	texts map[string]int64
+	bytes int64 // of the maps, about
+}
+
+// What an entry of a map takes, about.
+const (
+	fixedEntryBytes = 40
+	textEntryBytes  = 56
+)
+
+func newValueCounts(t schemas.Type) *valueCounts {
+	v := &valueCounts{typ: t}
+	v.reset()
+	return v
+}
+
+func (v *valueCounts) reset() {
+	v.fixed, v.texts, v.bytes = nil, nil, 0
+	if isTextual(v.typ) {
+		v.texts = map[string]int64{}
+	} else {
+		v.fixed = map[uint64]int64{}
+	}
+}
+
+func (v *valueCounts) observe(col arrow.Array, each func(func(int)) int64) {
+	if d, ok := col.(*array.Dictionary); ok {
+		counts := make([]int64, d.Dictionary().Len())
+		each(func(i int) { counts[d.GetValueIndex(i)]++ })
+		text := textOf(d.Dictionary())
+		for i, n := range counts {
+			if n > 0 {
+				v.addText(text(i), n)
+			}
+		}
+		return
+	}
+	if key := fixedKeyOf(col); key != nil {
+		each(func(i int) { v.addFixed(key(i), 1) })
+		return
+	}
+	text := textOf(col)
+	each(func(i int) { v.addText(text(i), 1) })
+}
+
+func (v *valueCounts) addFixed(k uint64, n int64) {
+	before := len(v.fixed)
+	v.fixed[k] += n
+	v.bytes += int64(len(v.fixed)-before) * fixedEntryBytes
+}
+
+func (v *valueCounts) addText(s string, n int64) {
+	if have, ok := v.texts[s]; ok {
+		v.texts[s] = have + n
+		return
+	}
+	v.texts[string([]byte(s))] = n // a copy: the chunk's memory goes
+	v.bytes += int64(len(s)) + textEntryBytes
+}
+
+// valueCount is a distinct value's key and how often it stands there.
+type valueCount struct {
+	key   []byte
+	count int64
+}
+
+// sorted are the values in memory, by their keys.
+func (v *valueCounts) sorted() []valueCount {
+	out := make([]valueCount, 0, len(v.fixed)+len(v.texts))
+	if v.texts == nil {
+		keys := slices.Sorted(maps.Keys(v.fixed))
+		backing := make([]byte, 0, 8*len(keys))
+		for _, k := range keys {
+			backing = binary.BigEndian.AppendUint64(backing, k)
+			out = append(out, valueCount{backing[len(backing)-8:], v.fixed[k]})
+		}
+		return out
+	}
+	for _, s := range slices.Sorted(maps.Keys(v.texts)) {
+		out = append(out, valueCount{[]byte(s), v.texts[s]})
+	}
+	return out
+}
+
+// merge takes over another's values; o is not to be used any more.
+func (v *valueCounts) merge(o *valueCounts) {
+	v.Runs, v.dirs = append(v.Runs, o.Runs...), append(v.dirs, o.dirs...)
+	for k, n := range o.fixed {
+		v.addFixed(k, n)
+	}
+	for s, n := range o.texts {
+		v.addText(s, n)
+	}
+}
+
+// distinct counts the values.
+func (v *valueCounts) distinct() (int64, error) {
+	if len(v.Runs) == 0 {
+		return int64(len(v.fixed) + len(v.texts)), nil
+	}
+	var n int64
+	err := v.each(func(valueCount) bool { n++; return true })
+	return n, err
+}
+
+// each walks over the values in their order, until fn returns false.
+func (v *valueCounts) each(fn func(valueCount) bool) error {
+	m, err := v.merged()
+	defer m.close()
+	if err != nil {
+		return err
+	}
+	return m.each(fn)
+}
+
+// merged are the runs and what is in memory. It is to be closed, even after an
+// error.
+func (v *valueCounts) merged() (*runMerge, error) {
+	m := &runMerge{}
+	for i, name := range v.Runs {
+		if err := m.open(v.dirs[i], name); err != nil {
+			return m, err
+		}
+	}
+	m.add(&memoryRun{rest: v.sorted()})
+	return m, nil
+}
+
+// at finds values by their rank among all that are there, counted from 0.
+func (v *valueCounts) at(ranks []int64) ([][]byte, error) {
+	order := make([]int, len(ranks))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortFunc(order, func(a, b int) int { return cmp.Compare(ranks[a], ranks[b]) })
+	out := make([][]byte, len(ranks))
+	var passed int64
+	err := v.each(func(c valueCount) bool {
+		passed += c.count
+		for len(order) > 0 && ranks[order[0]] < passed {
+			out[order[0]] = bytes.Clone(c.key)
+			order = order[1:]
+		}
+		return len(order) > 0
+	})
+	if err == nil && len(order) > 0 {
+		err = fmt.Errorf("there are %d values, rank %d is none of them", passed, ranks[order[0]])
+	}
+	return out, err
+}
