@@ -140,7 +140,7 @@ func TestWhatCannotBeKeptIsMisconfigured(t *testing.T) {
 		"an atomic group is explained":         {"{type: expect_column_values_to_match_regex, column: s, regex: '(?>a)'}", "write (?:…)"},
 		"a negative lookahead has another way": {"{type: expect_column_values_to_match_regex, column: s, regex: '(?!a)'}", "expect_column_values_to_not_match_regex"},
 		"a possessive quantifier is explained": {"{type: expect_column_values_to_match_regex, column: s, regex: 'a++'}", "leave the last + out"},
-		"Python's end of text is explained":    {`{type: expect_column_values_to_match_regex, column: s, regex: 'a\Z'}`, `RE2 writes it \z`},
+		"RE2's end of text is none of Python's": {`{type: expect_column_values_to_match_regex, column: s, regex: 'a\z'}`, `bad escape \z`},
 		"a long repetition is explained":       {"{type: expect_column_values_to_match_regex, column: s, regex: 'a{2000}'}", "more than 1000 times"},
 	}
 	for name, tc := range tests {

@@ -1,12 +1,10 @@
 package dq
 
 import (
-	"errors"
 	"fmt"
-	"regexp"
-	"regexp/syntax"
 	"slices"
-	"strings"
+
+	"github.com/autonomous-data-pipeline/adp/dq/pyregex"
 )
 
 func matchRegex(want bool) func(*args) check {
@@ -24,13 +22,12 @@ func matchRegex(want bool) func(*args) check {
 	}
 }
 
-// regex compiles a pattern. What can't be kept is a problem, and gives one that
-// matches nothing.
-func (a *args) regex(name, pattern string) *regexp.Regexp {
-	re, err := compileRegex(pattern)
+// regex compiles a pattern. What can't be kept is a problem.
+func (a *args) regex(name, pattern string) *pyregex.Regexp {
+	re, err := pyregex.Compile(pattern)
 	if err != nil {
-		a.problem("%s %q: %s", name, pattern, explainRegex(err))
-		return regexp.MustCompile(`$^`)
+		a.problem("%s %q: %v", name, pattern, err)
+		re, _ = pyregex.Compile("") // which is none: the suite isn't used
 	}
 	return re
 }
@@ -38,7 +35,7 @@ func (a *args) regex(name, pattern string) *regexp.Regexp {
 // matchRegexes asks whether any, or all, of several patterns match.
 func matchRegexes(want bool) func(*args) check {
 	return func(a *args) check {
-		var patterns []*regexp.Regexp
+		var patterns []*pyregex.Regexp
 		for _, v := range a.list("regex_list") {
 			text, ok := v.(string)
 			if !ok {
@@ -51,7 +48,7 @@ func matchRegexes(want bool) func(*args) check {
 		}
 		all := want && a.matchOn()
 		return onTexts(describeList(a.values["regex_list"], want, all), func(s string) bool {
-			return matchesOf(patterns, all, func(re *regexp.Regexp) bool { return re.MatchString(s) }) == want
+			return matchesOf(patterns, all, func(re *pyregex.Regexp) bool { return re.MatchString(s) }) == want
 		})
 	}
 }
@@ -84,64 +81,4 @@ func describeList(list any, want, all bool) string {
 		return fmt.Sprintf("must match all of %v", list)
 	}
 	return fmt.Sprintf("must match one of %v", list)
-}
-
-// compileRegex compiles a pattern with Python's meaning of $: the text's end,
-// or before a newline there. The syntax is RE2's; \d, \w, \s and \b know ASCII
-// alone, where Python's know all of Unicode.
-func compileRegex(pattern string) (*regexp.Regexp, error) {
-	tree, err := syntax.Parse(pattern, syntax.Perl)
-	if err != nil {
-		return nil, err
-	}
-	return regexp.Compile(pythonDollar(tree).String())
-}
-
-func pythonDollar(re *syntax.Regexp) *syntax.Regexp {
-	if re.Op == syntax.OpEndText && re.Flags&syntax.WasDollar != 0 {
-		newline := &syntax.Regexp{Op: syntax.OpLiteral, Rune: []rune{'\n'}}
-		maybe := &syntax.Regexp{Op: syntax.OpQuest, Sub: []*syntax.Regexp{newline}}
-		end := &syntax.Regexp{Op: syntax.OpEndText} // \z
-		return &syntax.Regexp{Op: syntax.OpConcat, Sub: []*syntax.Regexp{maybe, end}}
-	}
-	for i, sub := range re.Sub {
-		re.Sub[i] = pythonDollar(sub)
-	}
-	return re
-}
-
-// pythonOnly are pieces of Python's syntax that RE2 leaves out, so as to need
-// no more than linear time, and what to do without.
-var pythonOnly = []struct{ piece, explained string }{
-	{"(?=", "RE2 has no lookaround: split the rule in two expectations"},
-	{"(?!", "RE2 has no lookaround: add an expect_column_values_to_not_match_regex"},
-	{"(?<=", "RE2 has no lookaround: put what comes before into the pattern"},
-	{"(?<!", "RE2 has no lookaround: add an expect_column_values_to_not_match_regex"},
-	{"(?P=", "RE2 has no backreferences"},
-	{"(?>", "RE2 has no atomic groups, nor needs them: write (?:…)"},
-	{"(?(", "RE2 has no conditionals: split the rule in two expectations"},
-	{"(?#", "RE2 has no comments: use the expectation's notes"},
-	{`\Z`, `RE2 writes it \z`},
-}
-
-// explainRegex says why a pattern can't be kept, and what to write instead.
-func explainRegex(err error) string {
-	var s *syntax.Error
-	if !errors.As(err, &s) {
-		return err.Error()
-	}
-	for _, p := range pythonOnly {
-		if strings.HasPrefix(s.Expr, p.piece) {
-			return fmt.Sprintf("%s is not supported: %s", s.Expr, p.explained)
-		}
-	}
-	switch {
-	case s.Code == syntax.ErrInvalidEscape && len(s.Expr) == 2 && s.Expr[1] >= '1' && s.Expr[1] <= '9':
-		return s.Expr + " is not supported: RE2 has no backreferences"
-	case s.Code == syntax.ErrInvalidRepeatSize:
-		return s.Expr + " repeats more than 1000 times: check the length with expect_column_value_lengths_to_be_between"
-	case s.Code == syntax.ErrInvalidRepeatOp && strings.HasSuffix(s.Expr, "+"):
-		return s.Expr + " is not supported: RE2 has no possessive quantifiers, nor needs them: leave the last + out"
-	}
-	return s.Error()
 }

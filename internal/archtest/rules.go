@@ -22,7 +22,8 @@ var TheRules = Rules{
 	Allow: []Allow{
 		{"pipeline", nil, "pipeline holds the words that all share, so it knows none of them"},
 		{"schemas", []string{"pipeline"}, reasonDomain},
-		{"dq", []string{"pipeline", "schemas", "dq/pytext"}, reasonDomain},
+		{"dq", []string{"pipeline", "schemas", "dq/pytext", "dq/pyregex"}, reasonDomain},
+		{"dq/pyregex", nil, "what Python finds in a text is no matter of data quality alone"},
 		{"dq/pytext", nil, "what Python says about a text is no matter of data quality alone"},
 		{"dq/tabular", []string{"pipeline", "schemas", "dq"}, "it reads files, and judges nothing"},
 		{"dq/check", []string{"pipeline", "schemas", "dq", "dq/tabular"}, "it brings the rules and the files together"},
