@@ -103,6 +103,14 @@ eval: ## Score the agent's decisions on labelled scenarios, and fail if the gate
 test-dq: ## Run the data quality tests
 	$(GO) test $(TESTFLAGS) ./dq/...
 
+.PHONY: test-gx
+test-gx: ## Compare with Great Expectations itself over generated suites and tables (needs Python; GXDIFF_CASES=300 GXDIFF_SEED=1)
+	GXDIFF_CASES=$${GXDIFF_CASES:-300} $(GO) test -count=1 -tags integration -timeout 60m -v -run 'GreatExpectations|Comparer' $(TESTFLAGS) ./internal/gxdiff
+
+.PHONY: bench-dq
+bench-dq: ## Measure nine expectations over 2,000,000 rows beside Great Expectations: CPU and memory, as ratios (needs Python; BENCH_DQ_ROWS)
+	BENCH_DQ_ROWS=$${BENCH_DQ_ROWS:-2000000} $(GO) test -count=1 -tags integration -timeout 60m -v -run TestBench $(TESTFLAGS) ./internal/gxdiff
+
 .PHONY: test-engine
 test-engine: ## Run the engine's tests: decode, drift, lateness, staging
 	$(GO) test $(TESTFLAGS) ./batch/...

@@ -24,15 +24,36 @@ type index struct {
 	Runs []string `json:"runs,omitempty"` // files in the profile's folder
 
 	dirs  []string // of each run
-	parts [][]entry
+	parts []part
 	held  int64 // entries in parts
+}
+
+// part are entries in blocks, so that they needn't move as they get more.
+type part [][]entry
+
+// blockEntries is how many entries a block has.
+const blockEntries = 256
+
+func (p *part) add(e entry) {
+	n := len(*p) - 1
+	if n < 0 || len((*p)[n]) == blockEntries {
+		*p = append(*p, make([]entry, 0, blockEntries))
+		n++
+	}
+	(*p)[n] = append((*p)[n], e)
+}
+
+func (p part) len() (n int) {
+	for _, block := range p {
+		n += len(block)
+	}
+	return n
 }
 
 const (
 	partBits  = 10
 	entrySize = 28 // in a file
-	// heldBytes is what an entry takes in memory, with room that appending leaves.
-	heldBytes = 40
+	heldBytes = 32 // in memory
 )
 
 type entry struct {
@@ -40,7 +61,7 @@ type entry struct {
 	Position
 }
 
-func newIndex() *index { return &index{parts: make([][]entry, 1<<partBits)} }
+func newIndex() *index { return &index{parts: make([]part, 1<<partBits)} }
 
 // observe takes the selected rows in; judged leaves rows out.
 func (x *index) observe(hash func(i int) xxh3.Uint128, c Chunk, selected []int32, judged func(i int) bool) {
@@ -49,8 +70,7 @@ func (x *index) observe(hash func(i int) xxh3.Uint128, c Chunk, selected []int32
 			return
 		}
 		h := hash(i)
-		part := &x.parts[h.Hi>>(64-partBits)]
-		*part = append(*part, entry{h.Hi, h.Lo, Position{c.Partition, c.Offsets[i]}})
+		x.parts[h.Hi>>(64-partBits)].add(entry{h.Hi, h.Lo, Position{c.Partition, c.Offsets[i]}})
 		x.held++
 	})
 }
@@ -89,12 +109,8 @@ func rowHash(cols []arrow.Array) func(i int) xxh3.Uint128 {
 // merge takes over another's entries; o is not to be used any more.
 func (x *index) merge(o *index) {
 	x.Runs, x.dirs, x.held = append(x.Runs, o.Runs...), append(x.dirs, o.dirs...), x.held+o.held
-	for i, part := range o.parts {
-		if x.parts[i] == nil {
-			x.parts[i] = part
-		} else {
-			x.parts[i] = append(x.parts[i], part...)
-		}
+	for i, p := range o.parts {
+		x.parts[i] = append(p, x.parts[i]...) // the last block goes on
 	}
 }
 
@@ -111,15 +127,16 @@ func (x *index) spill(dir, name string) error {
 	err := writeSpill(filepath.Join(dir, name), func(w io.Writer) error {
 		head := append(make([]byte, 0, indexHead), indexMagic...)
 		for _, part := range x.parts {
-			head = binary.BigEndian.AppendUint64(head, uint64(len(part)))
+			head = binary.BigEndian.AppendUint64(head, uint64(part.len()))
 		}
+		var buf []byte
 		for _, part := range x.parts {
-			head = binary.BigEndian.AppendUint32(head, crc32.Checksum(entryBytes(nil, part), castagnoli))
+			buf = entryBytes(buf[:0], part)
+			head = binary.BigEndian.AppendUint32(head, crc32.Checksum(buf, castagnoli))
 		}
 		if _, err := w.Write(head); err != nil {
 			return err
 		}
-		var buf []byte
 		for _, part := range x.parts {
 			buf = entryBytes(buf[:0], part)
 			if _, err := w.Write(buf); err != nil {
@@ -132,16 +149,18 @@ func (x *index) spill(dir, name string) error {
 		return err
 	}
 	x.Runs, x.dirs = append(x.Runs, name), append(x.dirs, dir)
-	x.parts, x.held = make([][]entry, 1<<partBits), 0
+	x.parts, x.held = make([]part, 1<<partBits), 0
 	return nil
 }
 
-func entryBytes(b []byte, part []entry) []byte {
-	for _, e := range part {
-		b = binary.BigEndian.AppendUint64(b, e.hi)
-		b = binary.BigEndian.AppendUint64(b, e.lo)
-		b = binary.BigEndian.AppendUint32(b, uint32(e.Partition))
-		b = binary.BigEndian.AppendUint64(b, uint64(e.Offset))
+func entryBytes(b []byte, p part) []byte {
+	for _, block := range p {
+		for _, e := range block {
+			b = binary.BigEndian.AppendUint64(b, e.hi)
+			b = binary.BigEndian.AppendUint64(b, e.lo)
+			b = binary.BigEndian.AppendUint32(b, uint32(e.Partition))
+			b = binary.BigEndian.AppendUint64(b, uint64(e.Offset))
+		}
 	}
 	return b
 }
@@ -237,14 +256,19 @@ func (x *index) duplicates() (*Positions, error) {
 	}
 	found := NewPositions()
 	var table matcher
-	for i, part := range x.parts {
+	var all []entry
+	for i, p := range x.parts {
+		all = all[:0]
+		for _, block := range p {
+			all = append(all, block...)
+		}
 		for _, r := range runs {
 			var err error
-			if part, err = r.part(i, part); err != nil {
+			if all, err = r.part(i, all); err != nil {
 				return nil, err
 			}
 		}
-		if err := table.match(part, found); err != nil {
+		if err := table.match(all, found); err != nil {
 			return nil, err
 		}
 	}

@@ -95,3 +95,6 @@ func unknownType(name string) error {
 	}
 	return fmt.Errorf("unknown expectation %q; supported are: %s", name, strings.Join(known, ", "))
 }
+
+// Types lists the expectation types that are evaluated.
+func Types() []string { return slices.Sorted(maps.Keys(registry)) }

@@ -99,7 +99,7 @@ func (p *Profile) Look(c Chunk, findings []Finding) ([]Finding, error) {
 	case !p.settled:
 		return findings, pipeline.Faultf(pipeline.Bug, "look a second time for suite %s: it isn't settled", p.program.suite.Name)
 	}
-	v, err := p.program.view(c, append(p.program.LateColumns(), p.how.Keys...))
+	v, err := p.program.view(c, p.columns(p.program.LateColumns()))
 	defer v.release()
 	if err != nil {
 		p.broken = err

@@ -2,6 +2,7 @@ package dq
 
 import (
 	"cmp"
+	"math"
 	"slices"
 
 	"github.com/apache/arrow-go/v18/arrow"
@@ -29,6 +30,15 @@ type key struct {
 
 func (a key) compare(b key) int {
 	return cmp.Or(cmp.Compare(a.Integer, b.Integer), cmp.Compare(a.Float, b.Float))
+}
+
+// follows judges a value by the one before. The difference of two equal
+// infinities is none, which breaks no order.
+func (a key) follows(before key, order func(sign int) bool) bool {
+	if a == before && (a.Float == floatKey(math.Inf(1)) || a.Float == floatKey(math.Inf(-1))) {
+		return true
+	}
+	return order(a.compare(before))
 }
 
 // orderOf is how the i-th expectation judges the sign of a difference. Of
@@ -76,7 +86,7 @@ func brokenEdges(edges []edge, order func(sign int) bool) *Positions {
 		if i == 0 || edges[i-1].Partition != edges[i].Partition {
 			continue
 		}
-		if !order(edges[i].FirstKey.compare(edges[i-1].LastKey)) {
+		if !edges[i].FirstKey.follows(edges[i-1].LastKey, order) {
 			found.Add(edges[i].Partition, edges[i].First)
 		}
 	}

@@ -115,7 +115,7 @@ func (p *Profile) Observe(c Chunk, findings []Finding) []Finding {
 	if p.broken != nil {
 		return findings
 	}
-	v, err := p.program.view(c, p.program.Columns())
+	v, err := p.program.view(c, p.columns(p.program.Columns()))
 	defer v.release()
 	if p.broken = err; err != nil {
 		return findings
@@ -137,6 +137,13 @@ func (p *Profile) Observe(c Chunk, findings []Finding) []Finding {
 	sortFindings(findings[first:])
 	p.broken = p.spillIfNeeded()
 	return findings
+}
+
+// columns are those that are looked at, with those that identify rows.
+func (p *Profile) columns(looked []string) []string {
+	all := append(slices.Clone(looked), p.how.Keys...)
+	slices.Sort(all)
+	return slices.Compact(all)
 }
 
 func sortFindings(f []Finding) {
@@ -162,7 +169,8 @@ func (p *Profile) observe(i int, v *view, findings []Finding) []Finding {
 	}
 	cols, selected := v.of(p.program.at[i]), v.masks[p.program.under[i]]
 	judged := judgedRows(check.skip, cols)
-	t.Left += leftOut(v.rows, selected, judged)
+	left := leftOut(v.rows, selected, judged)
+	t.Left += left
 	switch {
 	case check.unique:
 		p.indexes[i].observe(rowHash(cols), v.chunk, selected, judged)
@@ -171,6 +179,9 @@ func (p *Profile) observe(i int, v *view, findings []Finding) []Finding {
 		return p.inOrder(i, cols[0], v, selected, findings)
 	case check.second != nil:
 		return findings
+	}
+	if left == int64(selectedRows(v.rows, selected)) {
+		return findings // without a row nothing is raised
 	}
 	ok, err := check.rows(cols)
 	if err != nil {
@@ -212,7 +223,7 @@ func (p *Profile) unexpected(i int, v *view, row int, findings []Finding) []Find
 	t.Unexpected++
 	if at := (Position{v.chunk.Partition, v.chunk.Offsets[row]}); t.wants(at, p.how.Every) {
 		s := Sample{Position: at}
-		if len(t.Samples) < maxSamples || at.compare(t.Samples[maxSamples-1].Position) < 0 {
+		if len(p.how.Keys) > 0 || len(t.Samples) < maxSamples || at.compare(t.Samples[maxSamples-1].Position) < 0 {
 			s.Value = p.program.valueOf(i, v, row)
 		}
 		for _, name := range p.how.Keys {
@@ -240,7 +251,7 @@ func (p *Profile) inOrder(i int, col arrow.Array, v *view, selected []int32, fin
 		k, offset := at(row), v.chunk.Offsets[row]
 		if !seen {
 			e, seen = edge{Partition: v.chunk.Partition, First: offset, FirstKey: k}, true
-		} else if !order(k.compare(e.LastKey)) {
+		} else if !k.follows(e.LastKey, order) {
 			findings = p.unexpected(i, v, row, findings)
 		}
 		e.Last, e.LastKey = offset, k

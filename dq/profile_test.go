@@ -132,16 +132,16 @@ func TestWhatSurelyIsNotMeantIsAWarning(t *testing.T) {
 
 func TestWhatCannotBeKeptIsMisconfigured(t *testing.T) {
 	tests := map[string]struct{ rule, want string }{
-		"what needs a second table says so":    {"{type: expect_table_row_count_to_equal_other_table, other_table_name: l}", "can't be answered by a table alone"},
-		"text bounds the wrong way round":      {"{type: expect_column_values_to_be_between, column: s, min_value: b, max_value: a}", "is above max_value"},
-		"instants the wrong way round":         {"{type: expect_column_values_to_be_between, column: t, min_value: 2026-01-02T00:00:00+05:00, max_value: 2026-01-01}", "is above max_value"},
-		"a bound that is no instant":           {"{type: expect_column_values_to_be_between, column: t, min_value: yesterday}", `min_value: "yesterday" is no date or time`},
-		"a number that JSON can't hold":        {"{type: expect_column_values_to_be_between, column: l, min_value: .inf}", "not a finite number"},
-		"an atomic group is explained":         {"{type: expect_column_values_to_match_regex, column: s, regex: '(?>a)'}", "write (?:…)"},
-		"a negative lookahead has another way": {"{type: expect_column_values_to_match_regex, column: s, regex: '(?!a)'}", "expect_column_values_to_not_match_regex"},
-		"a possessive quantifier is explained": {"{type: expect_column_values_to_match_regex, column: s, regex: 'a++'}", "leave the last + out"},
+		"what needs a second table says so":     {"{type: expect_table_row_count_to_equal_other_table, other_table_name: l}", "can't be answered by a table alone"},
+		"text bounds the wrong way round":       {"{type: expect_column_values_to_be_between, column: s, min_value: b, max_value: a}", "is above max_value"},
+		"instants the wrong way round":          {"{type: expect_column_values_to_be_between, column: t, min_value: 2026-01-02T00:00:00+05:00, max_value: 2026-01-01}", "is above max_value"},
+		"a bound that is no instant":            {"{type: expect_column_values_to_be_between, column: t, min_value: yesterday}", `min_value: "yesterday" is no date or time`},
+		"a number that JSON can't hold":         {"{type: expect_column_values_to_be_between, column: l, min_value: .inf}", "not a finite number"},
+		"an atomic group is explained":          {"{type: expect_column_values_to_match_regex, column: s, regex: '(?>a)'}", "write (?:…)"},
+		"a negative lookahead has another way":  {"{type: expect_column_values_to_match_regex, column: s, regex: '(?!a)'}", "expect_column_values_to_not_match_regex"},
+		"a possessive quantifier is explained":  {"{type: expect_column_values_to_match_regex, column: s, regex: 'a++'}", "leave the last + out"},
 		"RE2's end of text is none of Python's": {`{type: expect_column_values_to_match_regex, column: s, regex: 'a\z'}`, `bad escape \z`},
-		"a long repetition is explained":       {"{type: expect_column_values_to_match_regex, column: s, regex: 'a{2000}'}", "more than 1000 times"},
+		"a long repetition is explained":        {"{type: expect_column_values_to_match_regex, column: s, regex: 'a{2000}'}", "more than 1000 times"},
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {

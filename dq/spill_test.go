@@ -301,7 +301,7 @@ func FuzzRun(f *testing.F) {
 func FuzzIndex(f *testing.F) {
 	dir := f.TempDir()
 	x := newIndex()
-	x.parts[3] = []entry{{hi: 3 << 54, lo: 1, Position: Position{1, 2}}}
+	x.parts[3].add(entry{hi: 3 << 54, lo: 1, Position: Position{1, 2}})
 	x.held = 1
 	require.NoError(f, x.spill(dir, "x"))
 	b, err := os.ReadFile(filepath.Join(dir, "x"))

@@ -116,7 +116,7 @@ func valueAt(col arrow.Array, i int) any {
 	case *array.Float64:
 		return floatSample(c.Value(i))
 	case *array.Timestamp:
-		return time.UnixMicro(int64(c.Value(i))).UTC().Format(time.RFC3339Nano)
+		return isoTime(int64(c.Value(i)))
 	case *array.Date32:
 		return c.Value(i).ToTime().Format(time.DateOnly)
 	case *array.Dictionary:
@@ -265,9 +265,13 @@ func perValue(col arrow.Array, prepare func(arrow.Array) (func(i int) bool, erro
 	if err != nil {
 		return nil, err
 	}
-	verdicts := make([]bool, d.Dictionary().Len())
-	for i := range verdicts {
+	verdicts := make([]bool, max(1, d.Dictionary().Len())) // a null's code is 0
+	for i := range d.Dictionary().Len() {
 		verdicts[i] = inner(i)
+	}
+	if codes, ok := d.Indices().(*array.Int32); ok { // as files are read
+		at := codes.Int32Values()
+		return func(i int) bool { return verdicts[at[i]] }, nil
 	}
 	return func(i int) bool { return verdicts[d.GetValueIndex(i)] }, nil
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/memory"
 	"github.com/apache/arrow-go/v18/parquet"
 	"github.com/apache/arrow-go/v18/parquet/file"
+	"github.com/apache/arrow-go/v18/parquet/metadata"
 	"github.com/apache/arrow-go/v18/parquet/pqarrow"
 
 	"github.com/autonomous-data-pipeline/adp/schemas"
@@ -36,14 +37,16 @@ func guard(fn func() error) (err error) {
 func openParquet(path string) (source, error) {
 	p := &parquetFile{name: path}
 	err := p.with(func(r *pqarrow.FileReader) error {
-		schema, err := r.Schema()
-		if err != nil {
-			return err
-		}
-		for _, f := range schema.Fields() {
-			p.shape = append(p.shape, schemas.Field{Name: f.Name, Type: typeOf(f.Type), Nullable: true})
-		}
-		return nil
+		return guard(func() error {
+			schema, err := r.Schema()
+			if err != nil {
+				return err
+			}
+			for _, f := range schema.Fields() {
+				p.shape = append(p.shape, schemas.Field{Name: f.Name, Type: typeOf(f.Type), Nullable: true})
+			}
+			return nil
+		})
 	})
 	if err != nil {
 		return nil, fmt.Errorf("it is no whole Parquet file: %w", err)
@@ -56,26 +59,51 @@ func (p *parquetFile) fields() []schemas.Field { return p.shape }
 
 // with opens the file for as long as fn runs.
 func (p *parquetFile) with(fn func(r *pqarrow.FileReader) error) error {
-	return guard(func() error {
+	var f *file.Reader
+	var r *pqarrow.FileReader
+	defer func() {
+		if f != nil {
+			_ = f.Close() // only read
+		}
+	}()
+	err := guard(func() (err error) {
 		props := parquet.NewReaderProperties(memory.DefaultAllocator)
 		props.BufferedStreamEnabled = true
-		f, err := file.OpenParquetFile(p.name, false, file.WithReadProps(props))
-		if err != nil {
+		if f, err = file.OpenParquetFile(p.name, false, file.WithReadProps(props)); err != nil {
 			return err
 		}
-		defer func() { _ = f.Close() }() // only read
 		read := pqarrow.ArrowReadProperties{BatchSize: rowsAtOnce}
 		for i := range f.MetaData().Schema.NumColumns() {
-			if f.MetaData().Schema.Column(i).PhysicalType() == parquet.Types.ByteArray {
+			if fewTexts(f.MetaData(), i) {
 				read.SetReadDict(i, true) // each text is looked at once
 			}
 		}
-		r, err := pqarrow.NewFileReader(f, read, memory.DefaultAllocator)
-		if err != nil {
-			return err
-		}
-		return fn(r)
+		r, err = pqarrow.NewFileReader(f, read, memory.DefaultAllocator)
+		return err
 	})
+	if err != nil {
+		return err
+	}
+	return fn(r)
+}
+
+// smallDictionary is up to how many bytes of texts, packed, are worth to be looked
+// at for every chunk.
+const smallDictionary = 16 << 10
+
+// fewTexts reports whether a column holds texts of a small dictionary. A file
+// that has many gives the dictionary up.
+func fewTexts(meta *metadata.FileMetaData, column int) bool {
+	if meta.Schema.Column(column).PhysicalType() != parquet.Types.ByteArray {
+		return false
+	}
+	for g := range meta.NumRowGroups() {
+		c, err := meta.RowGroup(g).ColumnChunk(column)
+		if err != nil || !c.HasDictionaryPage() || c.DataPageOffset()-c.DictionaryPageOffset() > smallDictionary {
+			return false
+		}
+	}
+	return true
 }
 
 // typeOf is the column type that holds an Arrow type's values.
@@ -108,17 +136,21 @@ func (p *parquetFile) read(ctx context.Context, want []schemas.Field, fn func(ar
 		if err != nil {
 			return err
 		}
-		if len(want) == 0 {
+		switch {
+		case r.ParquetReader().NumRows() == 0:
+			return nil
+		case len(want) == 0:
 			return emptyRows(r.ParquetReader().NumRows(), fn)
 		}
-		in, err := r.GetRecordReader(ctx, leaves, nil)
+		var in pqarrow.RecordReader
+		err = guard(func() (err error) { in, err = r.GetRecordReader(ctx, leaves, nil); return err })
 		if err != nil {
 			return err
 		}
 		defer in.Release()
-		for in.Next() {
-			batch, err := converted(in.RecordBatch(), want)
-			if err != nil {
+		for {
+			batch, err := next(in, want)
+			if err != nil || batch == nil {
 				return err
 			}
 			err = fn(batch)
@@ -127,11 +159,22 @@ func (p *parquetFile) read(ctx context.Context, want []schemas.Field, fn func(ar
 				return err
 			}
 		}
+	})
+}
+
+// next reads a batch; nil at the end.
+func next(in pqarrow.RecordReader, want []schemas.Field) (batch arrow.RecordBatch, err error) {
+	err = guard(func() (err error) {
+		if in.Next() {
+			batch, err = converted(in.RecordBatch(), want)
+			return err
+		}
 		if err := in.Err(); err != nil && !errors.Is(err, io.EOF) {
 			return err
 		}
 		return nil
 	})
+	return batch, err
 }
 
 // leaves are the indexes of the columns' values, which a nested one has several

@@ -91,6 +91,7 @@ var TheRules = Rules{
 		{"internal/realiceberg", []string{"internal/devstack"}, "it is a catalog for tests, which knows no pipeline"},
 		{"internal/realkafka", []string{"pipeline", "internal/devstack"}, "it is a broker, which knows no pipeline"},
 		{"internal/devstack", []string{"pipeline"}, "it starts programs, whichever they are"},
+		{"internal/gxdiff", []string{"dq", "dq/check", "dq/tabular", "internal/pyenv"}, "it compares results, and knows no pipeline"},
 		{"internal/archtest", nil, "it reads the tree, and is no part of it"},
 	},
 	Bans: []Ban{
