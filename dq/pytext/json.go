@@ -6,229 +6,204 @@ import (
 	"unicode/utf8"
 )
 
-// What Python's json module refuses: it recurses, and integers have a limit of
-// digits.
-const (
-	maxDepth  = 990
-	maxDigits = 4300
-)
+// maxDepth is how deep lists and objects may nest. Python's recursion limit
+// counts the callers too: Great Expectations, called from a script, reads a
+// list nested 976 deep, and json.loads alone 993.
+const maxDepth = 976
 
-// JSON reports whether Python's json.loads takes the text. It takes NaN,
-// Infinity and -Infinity, too.
+// maxDigits is the longest whole number that Python's int reads.
+const maxDigits = 4300
+
+// JSON says whether json.loads reads the text: JSON with NaN, Infinity and
+// -Infinity, without a byte order mark.
 func JSON(s string) bool {
-	p := &jsonScanner{text: s}
-	return p.document() == nil
+	sc := scanner{s: s}
+	_, ok := sc.document()
+	return ok
 }
 
-// jsonError is Python's JSONDecodeError.
-type jsonError struct {
-	message string
-	text    string
-	at      int // byte
+// JSONError is what json.loads says about a text that it can't read.
+type JSONError struct {
+	Message string
+	// Line and Column count from 1, Char from 0, in characters. They are 0, 0
+	// and -1 if the message isn't about a place.
+	Line, Column, Char int
 }
 
-// Error is Python's own message: lines and characters count from 1, char from 0.
-func (e *jsonError) Error() string {
-	before := e.text[:e.at]
-	line, start := 1+strings.Count(before, "\n"), strings.LastIndexByte(before, '\n')+1
-	return fmt.Sprintf("%s: line %d column %d (char %d)", e.message, line, utf8.RuneCountInString(before[start:])+1, utf8.RuneCountInString(before))
-}
-
-type jsonScanner struct {
-	text  string
-	at    int
-	depth int
-}
-
-func (p *jsonScanner) fail(at int, message string) error {
-	return &jsonError{message, p.text, min(at, len(p.text))}
-}
-
-func (p *jsonScanner) document() error {
-	if strings.HasPrefix(p.text, "\ufeff") {
-		return p.fail(0, "Unexpected UTF-8 BOM (decode using utf-8-sig)")
+// Error is Python's message, such as
+// "Expecting value: line 1 column 1 (char 0)".
+func (e *JSONError) Error() string {
+	if e.Char < 0 {
+		return e.Message
 	}
-	p.space()
-	if err := p.value(); err != nil {
-		return err
-	}
-	if p.space(); p.at < len(p.text) {
-		return p.fail(p.at, "Extra data")
-	}
-	return nil
+	return fmt.Sprintf("%s: line %d column %d (char %d)", e.Message, e.Line, e.Column, e.Char)
 }
 
-func (p *jsonScanner) space() {
-	for p.at < len(p.text) && strings.IndexByte(" \t\n\r", p.text[p.at]) >= 0 {
-		p.at++
+// scanner reads one text as CPython's _json does, in the same order, so that
+// the first thing wrong is the same.
+type scanner struct {
+	s     string
+	pos   int
+	build bool // make values; otherwise all values are nil
+
+	message string // what is wrong, and at which byte; -1: nowhere
+	at      int
+}
+
+func (sc *scanner) fail(at int, message string) bool {
+	sc.at, sc.message = at, message
+	return false
+}
+
+// problem is what went wrong, once document has said that something did.
+func (sc *scanner) problem() *JSONError {
+	if sc.at < 0 {
+		return &JSONError{Message: sc.message, Char: -1}
+	}
+	before := sc.s[:sc.at]
+	line := strings.LastIndexByte(before, '\n') + 1
+	return &JSONError{
+		Message: sc.message,
+		Line:    strings.Count(before, "\n") + 1,
+		Column:  utf8.RuneCountInString(before[line:]) + 1,
+		Char:    utf8.RuneCountInString(before),
 	}
 }
 
-func (p *jsonScanner) peek() byte {
-	if p.at < len(p.text) {
-		return p.text[p.at]
+func (sc *scanner) document() (any, bool) {
+	if strings.HasPrefix(sc.s, "\ufeff") {
+		return nil, sc.fail(0, "Unexpected UTF-8 BOM (decode using utf-8-sig)")
+	}
+	sc.space()
+	v, ok := sc.value(0)
+	if !ok {
+		return nil, false
+	}
+	sc.space()
+	if sc.pos < len(sc.s) {
+		return nil, sc.fail(sc.pos, "Extra data")
+	}
+	return v, true
+}
+
+// peek is the next byte, or 0 at the text's end. A NUL in the text is no
+// token either.
+func (sc *scanner) peek() byte {
+	if sc.pos < len(sc.s) {
+		return sc.s[sc.pos]
 	}
 	return 0
 }
 
-func (p *jsonScanner) word(w string) bool {
-	if strings.HasPrefix(p.text[p.at:], w) {
-		p.at += len(w)
-		return true
+func (sc *scanner) space() {
+	for sc.pos < len(sc.s) {
+		switch sc.s[sc.pos] {
+		case ' ', '\t', '\n', '\r':
+			sc.pos++
+		default:
+			return
+		}
 	}
-	return false
 }
 
-func (p *jsonScanner) value() error {
-	switch p.peek() {
+func (sc *scanner) value(depth int) (any, bool) {
+	switch sc.peek() {
 	case '"':
-		return p.string()
+		return sc.text()
 	case '{':
-		return p.nested(p.object)
+		if depth >= maxDepth {
+			return nil, sc.fail(-1, "maximum recursion depth exceeded while decoding a JSON object from a unicode string")
+		}
+		return sc.object(depth + 1)
 	case '[':
-		return p.nested(p.array)
+		if depth >= maxDepth {
+			return nil, sc.fail(-1, "maximum recursion depth exceeded while decoding a JSON array from a unicode string")
+		}
+		return sc.list(depth + 1)
 	}
-	for _, w := range []string{"null", "true", "false", "NaN", "Infinity", "-Infinity"} {
-		if p.word(w) {
-			return nil
+	for _, word := range words {
+		if strings.HasPrefix(sc.s[sc.pos:], word.text) {
+			sc.pos += len(word.text)
+			return word.value, true
 		}
 	}
-	return p.number()
+	return sc.number()
 }
 
-func (p *jsonScanner) nested(read func() error) error {
-	if p.depth++; p.depth > maxDepth {
-		return p.fail(p.at, "maximum recursion depth exceeded while decoding a JSON document")
+func (sc *scanner) object(depth int) (any, bool) {
+	var pairs map[string]any
+	if sc.build {
+		pairs = map[string]any{}
 	}
-	p.at++
-	err := read()
-	p.depth--
-	return err
-}
-
-func (p *jsonScanner) object() error {
-	p.space()
-	if p.word("}") {
-		return nil
+	sc.pos++
+	sc.space()
+	if sc.peek() == '}' {
+		sc.pos++
+		return pairs, true
 	}
 	for {
-		if p.peek() != '"' {
-			return p.fail(p.at, "Expecting property name enclosed in double quotes")
+		if sc.peek() != '"' {
+			return nil, sc.fail(sc.pos, "Expecting property name enclosed in double quotes")
 		}
-		if err := p.string(); err != nil {
-			return err
+		key, ok := sc.text()
+		if !ok {
+			return nil, false
 		}
-		p.space()
-		if !p.word(":") {
-			return p.fail(p.at, "Expecting ':' delimiter")
+		if sc.space(); sc.peek() != ':' {
+			return nil, sc.fail(sc.pos, "Expecting ':' delimiter")
 		}
-		p.space()
-		if err := p.value(); err != nil {
-			return err
+		sc.pos++
+		sc.space()
+		v, ok := sc.value(depth)
+		if !ok {
+			return nil, false
 		}
-		p.space()
-		if p.word("}") {
-			return nil
+		if sc.build {
+			pairs[key.(string)] = v
 		}
-		if !p.word(",") {
-			return p.fail(p.at, "Expecting ',' delimiter")
+		if more, ok := sc.next('}'); !more {
+			return pairs, ok
 		}
-		p.space()
 	}
 }
 
-func (p *jsonScanner) array() error {
-	p.space()
-	if p.word("]") {
-		return nil
+func (sc *scanner) list(depth int) (any, bool) {
+	var items []any
+	if sc.build {
+		items = []any{}
+	}
+	sc.pos++
+	sc.space()
+	if sc.peek() == ']' {
+		sc.pos++
+		return items, true
 	}
 	for {
-		if err := p.value(); err != nil {
-			return err
+		v, ok := sc.value(depth)
+		if !ok {
+			return nil, false
 		}
-		p.space()
-		if p.word("]") {
-			return nil
+		if sc.build {
+			items = append(items, v)
 		}
-		if !p.word(",") {
-			return p.fail(p.at, "Expecting ',' delimiter")
+		if more, ok := sc.next(']'); !more {
+			return items, ok
 		}
-		p.space()
 	}
 }
 
-func (p *jsonScanner) digits() int {
-	from := p.at
-	for p.peek() >= '0' && p.peek() <= '9' {
-		p.at++
+// next goes over a comma to the next member; more is false at the end, or if
+// neither is there.
+func (sc *scanner) next(end byte) (more, ok bool) {
+	sc.space()
+	switch sc.peek() {
+	case end:
+		sc.pos++
+		return false, true
+	case ',':
+		sc.pos++
+		sc.space()
+		return true, true
 	}
-	return p.at - from
-}
-
-func (p *jsonScanner) number() error {
-	from := p.at
-	p.word("-")
-	first, whole := p.at, 1
-	if !p.word("0") {
-		if whole = p.digits(); whole == 0 {
-			return p.fail(from, "Expecting value")
-		}
-	}
-	end, fraction := p.at, false
-	if p.word(".") && p.digits() > 0 {
-		end, fraction = p.at, true
-	}
-	p.at = end
-	if p.word("e") || p.word("E") {
-		if !p.word("+") {
-			p.word("-")
-		}
-		if p.digits() > 0 {
-			end, fraction = p.at, true
-		}
-	}
-	p.at = end
-	if !fraction && whole > maxDigits {
-		return p.fail(first, fmt.Sprintf("Exceeds the limit (%d digits) for integer string conversion", maxDigits))
-	}
-	return nil
-}
-
-func (p *jsonScanner) string() error {
-	from := p.at
-	for p.at++; p.at < len(p.text); p.at++ {
-		switch c := p.text[p.at]; {
-		case c == '"':
-			p.at++
-			return nil
-		case c < 0x20:
-			return p.fail(p.at, "Invalid control character at")
-		case c == '\\':
-			if err := p.escape(from); err != nil {
-				return err
-			}
-		}
-	}
-	return p.fail(from, "Unterminated string starting at")
-}
-
-// escape leaves the scanner on its last byte.
-func (p *jsonScanner) escape(from int) error {
-	at := p.at
-	if p.at++; p.at >= len(p.text) {
-		return p.fail(from, "Unterminated string starting at")
-	}
-	if p.text[p.at] != 'u' {
-		if strings.IndexByte(`"\/bfnrt`, p.text[p.at]) < 0 {
-			return p.fail(at, "Invalid \\escape")
-		}
-		return nil
-	}
-	for n := 1; n <= 4; n++ {
-		if p.at+n >= len(p.text) || strings.IndexByte("0123456789abcdefABCDEF", p.text[p.at+n]) < 0 {
-			return p.fail(p.at, "Invalid \\uXXXX escape")
-		}
-	}
-	p.at += 4
-	return nil
+	return false, sc.fail(sc.pos, "Expecting ',' delimiter")
 }

@@ -1,102 +1,118 @@
 package pytext
 
 import (
-	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"math"
+	"regexp"
 	"strings"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 )
 
-// Schema is a JSON schema, as Python's jsonschema reads it: its own draft, or
-// 2020-12; formats aren't checked.
-type Schema struct{ compiled *jsonschema.Schema }
-
-// nowhere refuses schemas that lie elsewhere.
-type nowhere struct{}
-
-func (nowhere) Load(url string) (any, error) {
-	return nil, fmt.Errorf("%s lies elsewhere: put what it defines below $defs", url)
+// Schema is a JSON schema that texts are held against as Python's
+// jsonschema.validate does. It is safe for concurrent use.
+type Schema struct {
+	root *jsonschema.Schema
 }
 
-// CompileSchema reads a schema: what encoding/json makes of it, or a boolean.
+// drafts are the values of $schema that Python's jsonschema knows. Any other
+// one means the newest to it.
+var drafts = map[string]bool{
+	"http://json-schema.org/draft-04/schema":       true,
+	"http://json-schema.org/draft-06/schema":       true,
+	"http://json-schema.org/draft-07/schema":       true,
+	"https://json-schema.org/draft/2019-09/schema": true,
+	"https://json-schema.org/draft/2020-12/schema": true,
+}
+
+const draft3 = "http://json-schema.org/draft-03/schema"
+
+// location names the schema in its own references. Nothing is there.
+const location = "urn:adp:json-schema"
+
+// CompileSchema reads a schema: a bool, or an object as JSON or YAML decoders
+// make it. It is an error if the schema isn't valid, refers to something
+// outside of itself, or is of draft 3.
 func CompileSchema(schema any) (*Schema, error) {
-	b, err := json.Marshal(schema)
+	doc, err := plain(schema)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("read the JSON schema: %w", err)
 	}
-	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(b))
-	if err != nil {
+	if err := chooseDraft(doc); err != nil {
 		return nil, err
 	}
 	c := jsonschema.NewCompiler()
-	c.DefaultDraft(jsonschema.Draft2020)
-	c.UseLoader(nowhere{})
-	const name = "urn:schema"
-	if err := c.AddResource(name, doc); err != nil {
-		return nil, err
+	c.UseLoader(noLoader{})
+	c.UseRegexpEngine(compilePattern)
+	if err := c.AddResource(location, doc); err != nil {
+		return nil, fmt.Errorf("read the JSON schema: %w", err)
 	}
-	compiled, err := c.Compile(name)
+	root, err := c.Compile(location)
+	if err != nil {
+		return nil, fmt.Errorf("compile the JSON schema: %s", strings.ReplaceAll(err.Error(), location+"#", "#"))
+	}
+	pythonize(root, map[*jsonschema.Schema]bool{})
+	return &Schema{root: root}, nil
+}
+
+func chooseDraft(doc any) error {
+	object, ok := doc.(map[string]any)
+	if !ok || object["$schema"] == nil {
+		return nil
+	}
+	draft, ok := object["$schema"].(string)
+	if !ok {
+		return fmt.Errorf("compile the JSON schema: $schema is %v, and must be a text: leave it out for draft 2020-12", object["$schema"])
+	}
+	draft = strings.TrimSuffix(draft, "#")
+	if draft == draft3 {
+		return errors.New("compile the JSON schema: $schema names draft 3, which is not supported: write the schema for draft 4 or newer")
+	}
+	if !drafts[draft] {
+		draft = "https://json-schema.org/draft/2020-12/schema"
+	}
+	object["$schema"] = draft
+	return nil
+}
+
+// Match says whether the text is JSON that meets the schema. If it is no JSON,
+// ok is false and err is a *JSONError.
+func (s *Schema) Match(text string) (ok bool, err error) {
+	sc := scanner{s: text, build: true}
+	v, ok := sc.document()
+	if !ok {
+		return false, sc.problem()
+	}
+	return s.root.Validate(v) == nil, nil
+}
+
+// noLoader refuses references to other documents: a check reads its data
+// alone.
+type noLoader struct{}
+
+// Load refuses.
+func (noLoader) Load(url string) (any, error) {
+	return nil, fmt.Errorf("%s is another document, and is not loaded: copy what it says into the schema's $defs", url)
+}
+
+// pattern is a compiled pattern that can name itself, for the compiler's
+// messages.
+type pattern struct {
+	text    string
+	matcher interface{ MatchString(s string) bool }
+}
+
+// String is the pattern as it was written.
+func (p *pattern) String() string { return p.text }
+
+// MatchString says whether the pattern is found in the text.
+func (p *pattern) MatchString(s string) bool { return p.matcher.MatchString(s) }
+
+// compilePattern reads the patterns of pattern and patternProperties.
+func compilePattern(text string) (jsonschema.Regexp, error) {
+	re, err := regexp.Compile(text)
 	if err != nil {
 		return nil, err
 	}
-	return &Schema{compiled}, nil
-}
-
-// Match reports whether a JSON text is valid. An error says, in Python's words,
-// why it is no JSON.
-func (s *Schema) Match(text string) (bool, error) {
-	p := &jsonScanner{text: text}
-	if err := p.document(); err != nil {
-		return false, err
-	}
-	v, err := decode(text)
-	if err != nil {
-		return false, err
-	}
-	var invalid *jsonschema.ValidationError
-	if err := s.compiled.Validate(v); errors.As(err, &invalid) {
-		return false, nil
-	} else if err != nil {
-		return false, err
-	}
-	return true, nil
-}
-
-// decode reads JSON with the three numbers that Python has beyond it; each
-// becomes the greatest float, or the least.
-func decode(text string) (any, error) {
-	v, err := jsonschema.UnmarshalJSON(strings.NewReader(text))
-	if err == nil {
-		return v, nil
-	}
-	huge := fmt.Sprint(math.MaxFloat64)
-	return jsonschema.UnmarshalJSON(strings.NewReader(outsideTexts(text, strings.NewReplacer("-Infinity", "-"+huge, "Infinity", huge, "NaN", "0.5"))))
-}
-
-// outsideTexts replaces words that don't stand in texts.
-func outsideTexts(s string, words *strings.Replacer) string {
-	var b strings.Builder
-	for s != "" {
-		quote := strings.IndexByte(s, '"')
-		if quote < 0 {
-			break
-		}
-		end := quote + 1
-		for end < len(s) && s[end] != '"' {
-			if s[end] == '\\' {
-				end++
-			}
-			end++
-		}
-		end = min(end+1, len(s))
-		b.WriteString(words.Replace(s[:quote]))
-		b.WriteString(s[quote:end])
-		s = s[end:]
-	}
-	b.WriteString(words.Replace(s))
-	return b.String()
+	return &pattern{text, re}, nil
 }
