@@ -83,7 +83,7 @@ Exit codes: 0 done, 1 it didn't work, 2 the command line or a setting is wrong,
 	root.AddCommand(
 		a.runCommand(), a.backfillCommand(), a.maintainCommand(), a.statusCommand(), a.historyCommand(), a.scheduleCommand(),
 		a.approveCommand(), a.rejectCommand(), a.resolveCommand(), a.incidentsCommand(), a.quarantineCommand(),
-		a.decideCommand(), a.evalCommand(), a.backtestCommand(), a.verifyCommand(), a.generateCommand(), a.lintCommand(), a.checkCommand(), a.auditCommand(), a.agentCommand(), a.tokenCommand(), a.consoleCommand(), a.mcpCommand(), a.alertCommand(), a.demoCommand(),
+		a.decideCommand(), a.evalCommand(), a.backtestCommand(), a.verifyCommand(), a.generateCommand(), a.lintCommand(), a.checkCommand(), a.suggestCommand(), a.auditCommand(), a.agentCommand(), a.tokenCommand(), a.consoleCommand(), a.mcpCommand(), a.alertCommand(), a.demoCommand(),
 	)
 	usageErrors(root)
 	return root

@@ -26,6 +26,7 @@ var TheRules = Rules{
 		{"dq/pyregex", nil, "what Python finds in a text is no matter of data quality alone"},
 		{"dq/pytext", nil, "what Python says about a text is no matter of data quality alone"},
 		{"dq/tabular", []string{"pipeline", "schemas", "dq"}, "it reads files, and judges nothing"},
+		{"dq/suggest", []string{"pipeline", "schemas", "dq", "dq/check", "dq/tabular"}, "it asks questions by expectations"},
 		{"dq/check", []string{"pipeline", "schemas", "dq", "dq/tabular"}, "it brings the rules and the files together"},
 		{"dq/page", []string{"pipeline", "schemas", "dq"}, "it shows results, and judges nothing"},
 		{"source", []string{"pipeline", "schemas"}, reasonDomain},
