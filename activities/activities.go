@@ -31,23 +31,24 @@ type Dataset struct {
 	Group string // consumer group that shows the checkpoint to lag tools
 	// Anchor is the checkpoint to plan from: the sink's own, or where a
 	// pipeline that has loaded nothing yet begins (source.start).
-	Anchor       func(ctx context.Context, cp pipeline.Checkpoint) (pipeline.Checkpoint, error)
-	Declared     *schemas.Schema
-	Rules        batch.Rules
-	MaxRecords   int64 // offsets a batch; 0 is no limit
-	ShardRecords int64
-	Limits       pipeline.Limits
-	Policy       agent.Policy
-	Agent        agent.Settings
-	Model        *agent.Model // is asked before deciding; nil: rules decide alone
-	Shadow       *agent.Model // is asked afterwards, and never obeyed; nil: nobody is
-	Source       source.Source
-	Engine       batch.Engine
-	Sink         sink.Sink
-	Staging      string // folder of staged batches
-	Reports      string // folder of run reports and the decision log
-	Retention    Retention
-	Upkeep       sink.MaintainOptions // but for OrphanAge, which follows from Retention
+	Anchor        func(ctx context.Context, cp pipeline.Checkpoint) (pipeline.Checkpoint, error)
+	Declared      *schemas.Schema
+	Rules         batch.Rules
+	QualityMemory int64 // dq.memory: bytes; 0 is the default
+	MaxRecords    int64 // offsets a batch; 0 is no limit
+	ShardRecords  int64
+	Limits        pipeline.Limits
+	Policy        agent.Policy
+	Agent         agent.Settings
+	Model         *agent.Model // is asked before deciding; nil: rules decide alone
+	Shadow        *agent.Model // is asked afterwards, and never obeyed; nil: nobody is
+	Source        source.Source
+	Engine        batch.Engine
+	Sink          sink.Sink
+	Staging       string // folder of staged batches
+	Reports       string // folder of run reports and the decision log
+	Retention     Retention
+	Upkeep        sink.MaintainOptions // but for OrphanAge, which follows from Retention
 }
 
 // Retention says for how long what is no longer needed is kept; 0 is for ever.

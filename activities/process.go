@@ -54,7 +54,8 @@ func (s *Set) processShard(ctx context.Context, req pipeline.ShardRequest) (pipe
 	return pipeline.ShardDone{Shard: res.Shard, Records: res.Records.Read, Bytes: res.Bytes}, nil
 }
 
-// Evaluate merges the shards' profiles and writes ge_results.json.
+// Evaluate merges the shards' profiles and writes ge_results.json, and the page
+// that shows it.
 func (s *Set) Evaluate(ctx context.Context, req pipeline.EvaluateRequest) (pipeline.Evaluated, error) {
 	ctx, stop := beating(ctx)
 	defer stop()
@@ -78,6 +79,7 @@ func (s *Set) evaluate(ctx context.Context, req pipeline.EvaluateRequest) (pipel
 	if err := writeJSON(filepath.Join(job.Dir, "evaluation.json"), e); err != nil {
 		return pipeline.Evaluated{}, err
 	}
+	s.drawPage(ctx, job, e.Document)
 	return pipeline.Evaluated{Records: e.Records, Late: e.Late, Drift: e.Drift, Quality: e.Quality}, nil
 }
 
@@ -93,7 +95,7 @@ func (s *Set) evaluateJob(ctx context.Context, d *Dataset, run pipeline.Run, sta
 	}
 	return batch.EvaluateJob{
 		Batch: staged.Batch, Schema: sch, SchemaVersion: staged.SchemaVersion, Rules: d.Rules,
-		MinShare: d.Policy.Drift.MinShare, Results: results, Dir: dir, RunID: run.RunID, At: run.StartedAt,
+		MinShare: d.Policy.Drift.MinShare, Results: results, Dir: dir, RunID: run.RunID, At: run.StartedAt, Memory: d.QualityMemory,
 	}, nil
 }
 

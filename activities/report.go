@@ -47,22 +47,28 @@ func (s *Set) report(ctx context.Context, req pipeline.ReportRequest) error {
 	return nil
 }
 
-// publishFiles writes run_report.json and ge_results.json into the run's own
+// qualityFiles are what evaluating leaves for people.
+var qualityFiles = []string{"ge_results.json", qualityPage}
+
+// publishFiles writes run_report.json and the quality files into the run's own
 // folder and then as the latest.
 func publishFiles(d *Dataset, req pipeline.ReportRequest) error {
-	var results []byte
-	if req.Staged != nil {
-		b, err := os.ReadFile(filepath.Join(d.stagedDir(req.Report.RunID, *req.Staged), "ge_results.json"))
+	found := map[string][]byte{}
+	for _, name := range qualityFiles {
+		if req.Staged == nil {
+			break
+		}
+		b, err := os.ReadFile(filepath.Join(d.stagedDir(req.Report.RunID, *req.Staged), name))
 		switch {
 		case err == nil:
-			results = b
+			found[name] = b
 		case !errors.Is(err, fs.ErrNotExist): // a run that failed early has none
 			return pipeline.Faultf(pipeline.Transient, "read the quality results: %w", err)
 		}
 	}
 	for _, dir := range []string{filepath.Join(d.Reports, "runs", req.Report.RunID), d.Reports} {
-		if results != nil {
-			if err := writeFile(filepath.Join(dir, "ge_results.json"), results); err != nil {
+		for name, b := range found {
+			if err := writeFile(filepath.Join(dir, name), b); err != nil {
 				return err
 			}
 		}

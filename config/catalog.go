@@ -122,7 +122,7 @@ func (c Config) wire(d *Declaration) (*activities.Dataset, error) {
 	return &activities.Dataset{
 		Name: d.Name, Topic: d.Source.Topic, Group: group,
 		Anchor:   anchor(src, group, d.Source.Topic),
-		Declared: d.Declared, Rules: d.Rules,
+		Declared: d.Declared, Rules: d.Rules, QualityMemory: d.DQ.Memory,
 		MaxRecords: d.Batch.MaxRecords, ShardRecords: d.Engine.ShardRecords,
 		Limits: d.Retry.limits(), Policy: d.Policy, Agent: d.Agent.Settings, Model: model, Shadow: shadow,
 		Source: src, Engine: batch.New(d.engine()), Sink: snk,

@@ -22,6 +22,7 @@ type partition struct {
 	internal  float64   // internal_weight_holdout
 	tail      float64   // tail_weight_holdout
 	binsShown any
+	keys      []string // of values, as keyName gives them; nil if they are of the rule
 }
 
 func divergence(a *args) check {
@@ -125,6 +126,7 @@ func (p *partition) orObserved(f *columnFacts, bucketize bool) (*partition, erro
 	out := &partition{tail: p.tail, internal: p.internal}
 	err := f.Values.each(func(v valueCount) bool {
 		out.values = append(out.values, keyValue(f.typ, v.key))
+		out.keys = append(out.keys, keyName(f.typ, v.key))
 		out.weights = append(out.weights, float64(v.count)/float64(f.present()))
 		return true
 	})
@@ -216,8 +218,11 @@ func (p *partition) compare(f *columnFacts) (float64, Object, error) {
 // expected shares the tail's weight.
 func (p *partition) compareValues(f *columnFacts) (float64, Object, error) {
 	at := map[string]int{}
+	for i, key := range p.keys {
+		at[key] = i
+	}
 	for i, v := range p.values {
-		if key, ok := elementKey(f.typ, v); ok {
+		if key, ok := elementKey(f.typ, v); ok && p.keys == nil {
 			at[key] = i
 		}
 	}

@@ -128,7 +128,7 @@ func (a *args) spans(v any, want int) []span {
 func (f *columnFacts) quantiles(at []float64, how string) ([]float64, error) {
 	n := f.present()
 	between := how == "linear" || how == "midpoint"
-	if empty := n == 0 && f.Rows > 0; !empty && (!isNumeric(f.typ) || f.typ == schemas.Boolean && between) {
+	if !isNumeric(f.typ) && (n > 0 || f.Rows == 0) || f.typ == schemas.Boolean && between && n > 0 {
 		return nil, errNumeric
 	}
 	out := make([]float64, len(at))

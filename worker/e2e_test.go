@@ -242,7 +242,7 @@ func TestEveryScenarioEndsAsTheMatrixSays(t *testing.T) {
 func (w *world) checkFiles(r pipeline.RunReport) {
 	w.t.Helper()
 	reports := filepath.Join(w.dir, "data", "ops", w.name)
-	for _, f := range []string{"run_report.json", "ge_results.json", filepath.Join("runs", r.RunID, "run_report.json")} {
+	for _, f := range []string{"run_report.json", "ge_results.json", "quality.html", filepath.Join("runs", r.RunID, "run_report.json")} {
 		require.FileExists(w.t, filepath.Join(reports, f))
 	}
 	log, err := os.ReadFile(filepath.Join(reports, "decision_log.jsonl"))

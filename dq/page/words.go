@@ -117,6 +117,9 @@ type sentence struct {
 
 // Words are an expectation in a sentence of plain text.
 func Words(c dq.Configured) string {
+	if doc, err := normal(dq.Document{Results: []dq.Result{{Expectation: c}}}); err == nil {
+		c = doc.Results[0].Expectation
+	}
 	var b strings.Builder
 	for _, p := range phrase(c) {
 		b.WriteString(p.Text)

@@ -50,6 +50,12 @@ func decodeGolden(t testing.TB, b []byte) golden {
 	return g
 }
 
+// words says whether this Python words its messages as 3.11 does; 3.13 and
+// later say more about commas.
+func (g golden) words() bool {
+	return strings.HasPrefix(g.Python, "3.11.") || strings.HasPrefix(g.Python, "3.12.")
+}
+
 // short cuts a text for a message.
 func short(s string) string {
 	if len(s) > 80 {
@@ -146,7 +152,8 @@ func schemasDecideAsInPython(t *testing.T, g golden) {
 			if err != nil {
 				message = err.Error()
 			}
-			if ok != text.OK || message != text.Error {
+			same := message == text.Error || !g.words() && message != "" && text.Error != ""
+			if ok != text.OK || !same {
 				t.Errorf("%s: Match(%s) = %v, %q, Python says %v, %q", c.Schema, text.Text, ok, message, text.OK, text.Error)
 			}
 		}

@@ -3,10 +3,11 @@ package pytext
 import (
 	"errors"
 	"fmt"
-	"regexp"
 	"strings"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"github.com/autonomous-data-pipeline/adp/dq/pyregex"
 )
 
 // Schema is a JSON schema that texts are held against as Python's
@@ -110,7 +111,7 @@ func (p *pattern) MatchString(s string) bool { return p.matcher.MatchString(s) }
 
 // compilePattern reads the patterns of pattern and patternProperties.
 func compilePattern(text string) (jsonschema.Regexp, error) {
-	re, err := regexp.Compile(text)
+	re, err := pyregex.Compile(text)
 	if err != nil {
 		return nil, err
 	}

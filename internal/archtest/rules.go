@@ -24,7 +24,7 @@ var TheRules = Rules{
 		{"schemas", []string{"pipeline"}, reasonDomain},
 		{"dq", []string{"pipeline", "schemas", "dq/pytext", "dq/pyregex"}, reasonDomain},
 		{"dq/pyregex", nil, "what Python finds in a text is no matter of data quality alone"},
-		{"dq/pytext", nil, "what Python says about a text is no matter of data quality alone"},
+		{"dq/pytext", []string{"dq/pyregex"}, "what Python says about a text is no matter of data quality alone"},
 		{"dq/tabular", []string{"pipeline", "schemas", "dq"}, "it reads files, and judges nothing"},
 		{"dq/suggest", []string{"pipeline", "schemas", "dq", "dq/check", "dq/tabular"}, "it asks questions by expectations"},
 		{"dq/check", []string{"pipeline", "schemas", "dq", "dq/tabular"}, "it brings the rules and the files together"},
@@ -58,7 +58,7 @@ var TheRules = Rules{
 
 		{"ops", []string{"pipeline", "schemas", "agent"}, "the operations store keeps the domain's words; who asks it is above"},
 		{"workflows", []string{"pipeline", "schemas", "dq", "agent", "alerting"}, "workflows put steps in order: they know types, never the code that does I/O"},
-		{"activities", append([]string{"ops", "sink/readback", "batch/settle"}, domain...), "activities are shells over the domain; which driver is behind an interface is config's to say"},
+		{"activities", append([]string{"ops", "sink/readback", "batch/settle", "dq/page", "dq/tabular"}, domain...), "activities are shells over the domain; which driver is behind an interface is config's to say"},
 		{"config", append([]string{"activities", "*/*"}, domain...), "config composes packages' own settings and builds the drivers that activities.Catalog asks for"},
 		{"generator", []string{"pipeline", "schemas"}, "the generator makes events from a schema; who sends them is above"},
 		{"starter", append([]string{"config", "console", "generator", "ops", "workflows", "internal/*", "*/*"}, domain...), "the command line starts and asks workflows; it doesn't run activities"},
