@@ -115,6 +115,9 @@ func (p *partition) readBins(a *args, o map[string]any) {
 	}
 }
 
+// errPartition is the original's own message.
+var errPartition = lateError{errors.New("Invalid partition object.")} //nolint:staticcheck // ST1005: to the letter
+
 // orObserved is the partition; without one, what the column itself gives.
 func (p *partition) orObserved(f *columnFacts, bucketize bool) (*partition, error) {
 	switch {
@@ -131,7 +134,7 @@ func (p *partition) orObserved(f *columnFacts, bucketize bool) (*partition, erro
 		return true
 	})
 	if err == nil && len(out.weights) == 0 {
-		err = lateError{errors.New("Invalid partition object.")} //nolint:staticcheck // ST1005: the original's text
+		err = errPartition
 	}
 	return out, err
 }
@@ -146,6 +149,9 @@ func (p *partition) observedBins(f *columnFacts) (*partition, error) {
 	n := float64(f.present())
 	if n == 0 {
 		return &partition{bins: []float64{math.NaN()}, binsShown: []any{math.NaN()}, weights: []float64{}, tails: []float64{0.5, 0.5}, tail: p.tail, internal: p.internal}, nil
+	}
+	if q[0] == q[3] {
+		return nil, errPartition // no bin has a width
 	}
 	sturges := math.Ceil(math.Log2(n + 1))
 	bins, iqr := sturges, q[2]-q[1]

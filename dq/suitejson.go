@@ -17,6 +17,9 @@ func ParseSuiteJSON(data []byte) (Suite, error) {
 	p := &suiteParser{data: data, dec: json.NewDecoder(bytes.NewReader(data))}
 	p.dec.UseNumber()
 	s, err := p.suite()
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		err = fmt.Errorf("line %d: the file ends before the suite does", p.line())
+	}
 	if err = errors.Join(append(p.errs, err)...); err != nil {
 		return Suite{}, pipeline.Faultf(pipeline.Misconfigured, "parse the suite: %w", err)
 	}

@@ -19,6 +19,11 @@ const (
 	nearlyAll   = 0.95 // share of a format
 )
 
+// typeNames are the types' names in pandas, which rules know.
+var typeNames = map[schemas.Type]string{
+	schemas.Boolean: "bool", schemas.Int: "int32", schemas.Long: "int64", schemas.Double: "float64", schemas.String: "str", schemas.Timestamp: "Timestamp",
+}
+
 // writer writes a rules file.
 type writer struct{ b bytes.Buffer }
 
@@ -63,6 +68,9 @@ func (w *writer) head(name string, rows int64, s *schemas.Schema) {
 func (w *writer) column(e evidence) {
 	w.line("")
 	w.line("      # -- %s: %s, %s", strings.NewReplacer("\n", " ", "\r", " ").Replace(e.Name), e.Type, summary(e))
+	if name, ok := typeNames[e.Type]; ok && e.present() > 0 {
+		w.rule("every value is one", "expect_column_values_to_be_of_type", "column", e.Name, "type_", name)
+	}
 	w.missing(e)
 	if e.present() == 0 {
 		return
