@@ -4,8 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
-	"strings"
 	"unicode"
 	"unicode/utf8"
 )
@@ -138,61 +136,51 @@ func (t *translator) writeSet(s set) {
 	t.out.WriteByte(']')
 }
 
-// class reads [...]. With (?i) it has all cases of its characters.
+// class reads [...]. With (?i) it has all cases of the characters that are
+// written in it; what \d, \s and \w name stays as it is.
 func (t *translator) class() (set, error) {
 	t.at++
 	negate := t.take("^")
-	var s set
-	for first := true; ; first = false {
-		if t.at >= len(t.in) {
-			return nil, errors.New("unterminated character set")
-		}
-		if !first && t.take("]") {
-			break
-		}
-		lo, named, err := t.member()
+	var written, named set
+	for first := true; first || !t.take("]"); first = false {
+		lo, s, err := t.member()
 		if err != nil {
 			return nil, err
 		}
-		if !strings.HasPrefix(t.rest(), "-") || strings.HasPrefix(t.rest(), "-]") {
-			s = append(append(s, named...), single(lo, named)...)
-			continue
+		hi := lo
+		if t.has("-") && !t.has("-]") {
+			t.at++
+			var other set
+			if hi, other, err = t.member(); err != nil {
+				return nil, err
+			}
+			if s != nil || other != nil || hi < lo {
+				return nil, errors.New("bad character range")
+			}
 		}
-		t.at++
-		if t.at >= len(t.in) {
-			return nil, errors.New("unterminated character set")
-		}
-		hi, other, err := t.member()
-		if err != nil {
+		if err := t.foldable(lo); lo == hi && err != nil {
 			return nil, err
 		}
-		if named != nil || other != nil || hi < lo {
-			return nil, errors.New("bad character range")
+		if s == nil {
+			written = append(written, [2]rune{lo, hi})
 		}
-		s = append(s, [2]rune{lo, hi})
+		named = append(named, s...)
 	}
 	if t.flags.ignore {
-		if t.flags.ascii {
-			s = asciiFold(s)
-		} else {
-			s = folded(s)
-		}
+		written = t.cases(written)
 	}
+	all := slices.Concat(written, named)
 	if negate {
-		s = s.negated()
+		all = all.negated()
 	}
-	return s, nil
-}
-
-func single(r rune, named set) set {
-	if named != nil {
-		return nil
-	}
-	return set{{r, r}}
+	return all, nil
 }
 
 // member reads one character of a class, or a named set.
 func (t *translator) member() (rune, set, error) {
+	if t.at >= len(t.in) {
+		return 0, nil, errors.New("unterminated character set")
+	}
 	if t.in[t.at] != '\\' {
 		return t.rune(), nil, nil
 	}
@@ -208,126 +196,4 @@ func (t *translator) member() (rune, set, error) {
 	}
 	r, err := t.escaped(true)
 	return r, nil, err
-}
-
-// folded adds the other cases of a set's characters.
-func folded(s set) set {
-	out := slices.Clone(s)
-	for _, r := range s.joined() {
-		if r[1]-r[0] > 0x3000 { // nearly everything: its ends have no other case that isn't in it
-			continue
-		}
-		for c := r[0]; c <= r[1]; c++ {
-			for f := unicode.SimpleFold(c); f != c; f = unicode.SimpleFold(f) {
-				out = append(out, [2]rune{f, f})
-			}
-		}
-	}
-	return out
-}
-
-// asciiFold adds the other cases of ASCII's letters.
-func asciiFold(s set) set {
-	out := slices.Clone(s)
-	for _, r := range s {
-		for c := max(r[0], 'A'); c <= min(r[1], 'z'); c++ {
-			if other := c ^ 0x20; c|0x20 >= 'a' && c|0x20 <= 'z' {
-				out = append(out, [2]rune{other, other})
-			}
-		}
-	}
-	return out
-}
-
-// escape writes \x outside a class.
-func (t *translator) escape() error {
-	if t.at+1 >= len(t.in) {
-		return errors.New(`bad escape (end of pattern)`)
-	}
-	c := t.in[t.at+1]
-	if s, ok := t.named(c); ok {
-		t.at += 2
-		t.writeSet(s)
-		return nil
-	}
-	switch c {
-	case 'A':
-		t.at += 2
-		t.out.WriteString(`\A`)
-		return nil
-	case 'Z':
-		t.at += 2
-		t.out.WriteString(`\z`)
-		return nil
-	case 'b', 'B':
-		t.at += 2
-		if t.bound && t.asciiBound != t.flags.ascii {
-			return errors.New(`\b inside and outside of (?a:…) is not supported`)
-		}
-		t.bound, t.asciiBound = true, t.flags.ascii
-		t.out.WriteString(`\` + string(c))
-		return nil
-	}
-	r, err := t.escaped(false)
-	if err == nil {
-		t.literal(r)
-	}
-	return err
-}
-
-var plainEscapes = map[byte]rune{'a': '\a', 'f': '\f', 'n': '\n', 'r': '\r', 't': '\t', 'v': '\v', '\\': '\\'}
-
-// escaped reads an escape that is one character.
-func (t *translator) escaped(inClass bool) (rune, error) {
-	t.at++
-	if t.at >= len(t.in) {
-		return 0, errors.New("bad escape (end of pattern)")
-	}
-	c := t.in[t.at]
-	if r, ok := plainEscapes[c]; ok {
-		t.at++
-		return r, nil
-	}
-	switch {
-	case c == 'x' || c == 'u' || c == 'U':
-		return t.hex(map[byte]int{'x': 2, 'u': 4, 'U': 8}[c])
-	case c >= '0' && c <= '9':
-		return t.octal(inClass)
-	case c == 'N':
-		return 0, errors.New(`\N{…} is not supported: write the character itself`)
-	case c < utf8.RuneSelf && unicode.IsLetter(rune(c)):
-		return 0, fmt.Errorf(`bad escape \%c`, c)
-	}
-	return t.rune(), nil
-}
-
-func (t *translator) hex(digits int) (rune, error) {
-	from := t.at + 1
-	if from+digits > len(t.in) {
-		return 0, fmt.Errorf("incomplete escape %s", t.in[t.at-1:])
-	}
-	n, err := strconv.ParseUint(t.in[from:from+digits], 16, 32)
-	if err != nil || n > unicode.MaxRune || n >= 0xd800 && n < 0xe000 {
-		return 0, fmt.Errorf("bad escape %s", t.in[t.at-1:from+digits])
-	}
-	t.at = from + digits
-	return rune(n), nil
-}
-
-// octal reads \0 and \123; other numbers outside a class are backreferences.
-func (t *translator) octal(inClass bool) (rune, error) {
-	end := t.at
-	for end < len(t.in) && end < t.at+3 && t.in[end] >= '0' && t.in[end] <= '7' {
-		end++
-	}
-	digits := t.in[t.at:end]
-	if digits == "" || digits[0] != '0' && len(digits) < 3 && !inClass {
-		return 0, fmt.Errorf(`\%c is not supported: RE2 has no backreferences`, t.in[t.at])
-	}
-	n, err := strconv.ParseUint(digits, 8, 32)
-	if err != nil || n > 0o377 {
-		return 0, fmt.Errorf(`octal escape value \%s outside of range 0-0o377`, digits)
-	}
-	t.at = end
-	return rune(n), nil
 }

@@ -5,24 +5,47 @@ import (
 	"unicode/utf8"
 )
 
-// machine is a deterministic automaton that is built as texts need it.
+// machine is a deterministic automaton that is built as texts need it. It is for
+// one goroutine.
 type machine struct {
 	re     *Regexp
-	states map[string]*state
-	size   int
-	first  *state
-	mark   []int // by step: the closure that has it already
-	marks  int
-	key    []byte
+	states []state
+	known  map[string]int32 // rows by what their states are
+	// next holds a row for each state, which has the row of the following state
+	// by class of characters, or what is below 0. States are named by their rows:
+	// a search then multiplies nothing.
+	next  []int32
+	held  int // steps of all states
+	cache [256]cached
+	mark  []int // by step: the closure that has it already
+	marks int
+	key   []byte
+	stack []int32
 }
 
-// maxStates bounds an automaton; beyond it, it begins anew. Transitions of
-// characters beyond ASCII count, too.
-const maxStates = 4000
+// cached is a character beyond ASCII with its class.
+type cached struct {
+	r     rune
+	class int32
+}
+
+// Instead of a row.
+const (
+	matches int32 = -1 // whatever comes
+	fails   int32 = -2 // whatever comes
+	unknown int32 = -3
+)
+
+// An automaton that grows beyond these bounds begins anew.
+const (
+	maxStates      = 4000
+	maxTransitions = 1 << 18
+	maxHeld        = 1 << 19 // steps of all states
+)
 
 // state is what a search may be in between two characters.
 type state struct {
-	steps []int32 // before assertions are passed
+	steps []int32 // before conditions are looked at
 	// tail are steps that hold only if the text ends here: a line break, which a
 	// dollar took for the last, was just read. tailMatch says that there is a
 	// match then.
@@ -32,11 +55,7 @@ type state struct {
 	afterWord bool
 	afterLine bool // a line break was read
 
-	matched bool // whatever comes
-	dead    bool // so can't be matched any more
-	end     int8 // at the text's end: 1 matches, -1 doesn't, 0 isn't known
-	ascii   [utf8.RuneSelf]*state
-	others  map[rune]*state
+	end int32 // at the text's end: matches, fails, or 0 while it isn't known
 }
 
 func newMachine(re *Regexp) *machine {
@@ -45,39 +64,49 @@ func newMachine(re *Regexp) *machine {
 	return m
 }
 
+// reset forgets all states but the first, whose row is 0.
 func (m *machine) reset() {
-	m.states, m.size = map[string]*state{}, 0
-	m.first = m.intern(&state{steps: []int32{int32(m.re.start)}, start: true})
+	m.states, m.next, m.known = m.states[:0], m.next[:0], map[string]int32{}
+	m.held = 0
+	m.intern(&state{steps: []int32{m.re.start}, start: true})
 }
 
 func (m *machine) match(s string) bool {
-	at := m.first
+	alphabet := m.re.alphabet
+	at := int32(0)
 	for i := 0; i < len(s); {
-		var next *state
+		var class int32
 		if c := s[i]; c < utf8.RuneSelf {
-			if next = at.ascii[c]; next == nil {
-				next = m.step(at, rune(c))
-			}
+			class = alphabet.ascii[c]
 			i++
 		} else {
 			r, size := utf8.DecodeRuneInString(s[i:])
-			if next = at.others[r]; next == nil {
-				next = m.step(at, r)
-			}
+			class = m.class(r)
 			i += size
 		}
-		if next.matched {
-			return true
+		next := m.next[at+class]
+		if next == unknown {
+			next = m.step(at, class)
 		}
-		if next.dead {
-			return false
+		if next < 0 {
+			return next == matches
 		}
 		at = next
 	}
-	return m.atEnd(at)
+	return m.atEnd(m.state(at)) == matches
 }
 
-// around is what an assertion sees.
+func (m *machine) state(row int32) *state { return &m.states[int(row)/m.re.alphabet.count] }
+
+func (m *machine) class(r rune) int32 {
+	c := &m.cache[r%int32(len(m.cache))]
+	if c.r != r { // never 0, which is ASCII
+		*c = cached{r, m.re.alphabet.class(r)}
+	}
+	return c.class
+}
+
+// around is what a condition sees.
 type around struct {
 	start, end            bool
 	afterLine, beforeLine bool
@@ -85,7 +114,7 @@ type around struct {
 	dollar                bool // is taken to hold
 }
 
-func (a around) holds(x assertion) bool {
+func (a around) holds(x condition) bool {
 	switch x {
 	case beginText:
 		return a.start
@@ -103,14 +132,14 @@ func (a around) holds(x assertion) bool {
 	return a.wordBefore == a.wordAfter && !(a.start && a.end) // Python finds none in an empty text
 }
 
-// closure follows splits and assertions that hold, and gives the steps that
+// closure follows splits and conditions that hold, and gives the steps that
 // read a character; matched says that it got to the end of the pattern.
 func (m *machine) closure(steps []int32, a around) (out []int32, matched bool) {
 	m.marks++
-	stack := slices.Clone(steps)
-	for len(stack) > 0 {
-		at := stack[len(stack)-1]
-		stack = stack[:len(stack)-1]
+	m.stack = append(m.stack[:0], steps...)
+	for len(m.stack) > 0 {
+		at := m.stack[len(m.stack)-1]
+		m.stack = m.stack[:len(m.stack)-1]
 		if m.mark[at] == m.marks {
 			continue
 		}
@@ -121,101 +150,105 @@ func (m *machine) closure(steps []int32, a around) (out []int32, matched bool) {
 		case opSet:
 			out = append(out, at)
 		case opSplit:
-			stack = append(stack, int32(i.other), int32(i.next))
+			m.stack = append(m.stack, i.other, i.next)
 		case opAssert:
-			if a.holds(i.assert) {
-				stack = append(stack, int32(i.next))
+			if a.holds(i.condition) {
+				m.stack = append(m.stack, i.next)
 			}
 		}
 	}
 	return out, matched
 }
 
-// step makes the state that reading a character leads to.
-func (m *machine) step(from *state, r rune) *state {
-	a := around{start: from.start, afterLine: from.afterLine, beforeLine: r == '\n', wordBefore: from.afterWord, wordAfter: m.re.word.has(r)}
+// step finds the state that reading a character of a class leads to.
+func (m *machine) step(at, class int32) int32 {
+	from, newline := *m.state(at), class == m.re.alphabet.newline
+	a := around{start: from.start, afterLine: from.afterLine, beforeLine: newline, wordBefore: from.afterWord, wordAfter: m.re.alphabet.word[class]}
 	steps, matched := m.closure(from.steps, a)
-	next := &state{matched: matched, afterWord: a.wordAfter, afterLine: r == '\n'}
-	if !matched {
-		next.steps = m.read(steps, r)
-		if !m.re.anchored {
-			next.steps = append(next.steps, int32(m.re.start))
-		}
-		if r == '\n' {
-			a.dollar = true
-			var tail []int32
-			tail, next.tailMatch = m.closure(from.steps, a)
-			next.tail = m.read(tail, r)
-		}
-		next.dead = m.re.anchored && len(next.steps) == 0 && len(next.tail) == 0 && !next.tailMatch
+	if matched {
+		return m.keep(at, class, matches)
 	}
-	next = m.intern(next)
-	m.size++
-	if r < utf8.RuneSelf {
-		from.ascii[r] = next
-	} else {
-		if from.others == nil {
-			from.others = map[rune]*state{}
-		}
-		from.others[r] = next
+	to := &state{steps: m.read(steps, class), afterWord: a.wordAfter, afterLine: newline && m.re.lines}
+	if !m.re.anchored {
+		to.steps = append(to.steps, m.re.start)
 	}
+	if newline {
+		a.dollar = true
+		var tail []int32
+		tail, to.tailMatch = m.closure(from.steps, a)
+		to.tail = m.read(tail, class)
+	}
+	if len(to.steps) == 0 && len(to.tail) == 0 && !to.tailMatch {
+		return m.keep(at, class, fails)
+	}
+	if len(m.states) >= maxStates || len(m.next) > maxTransitions || m.held > maxHeld {
+		m.reset()
+		return m.intern(to)
+	}
+	return m.keep(at, class, m.intern(to))
+}
+
+func (m *machine) keep(at, class, next int32) int32 {
+	m.next[at+class] = next
 	return next
 }
 
-// read keeps the steps that take a character, and moves them on.
-func (m *machine) read(steps []int32, r rune) []int32 {
+// read keeps the steps that take a class of characters, and moves them on.
+func (m *machine) read(steps []int32, class int32) []int32 {
 	var out []int32
 	for _, at := range steps {
-		if i := &m.re.code[at]; i.set.has(r) {
-			out = append(out, int32(i.next))
+		if i := &m.re.code[at]; m.re.alphabet.has[i.set][class] {
+			out = append(out, i.next)
 		}
 	}
-	slices.Sort(out)
-	return slices.Compact(out)
+	return out
 }
 
-// intern finds the equal state, or keeps this one.
-func (m *machine) intern(s *state) *state {
-	slices.Sort(s.steps)
-	s.steps = slices.Compact(s.steps)
+// intern gives the row of the equal state, or adds this one.
+func (m *machine) intern(s *state) int32 {
 	k := m.key[:0]
-	for _, flag := range []bool{s.matched, s.tailMatch, s.start, s.afterWord, s.afterLine} {
+	for _, flag := range []bool{s.tailMatch, s.start, s.afterWord, s.afterLine} {
 		if flag {
 			k = append(k, 1)
 		} else {
 			k = append(k, 0)
 		}
 	}
-	for _, list := range [][]int32{s.steps, s.tail} {
-		for _, at := range list {
+	for _, list := range []*[]int32{&s.steps, &s.tail} {
+		slices.Sort(*list)
+		*list = slices.Compact(*list)
+		for _, at := range *list {
 			k = append(k, byte(at), byte(at>>8), byte(at>>16))
 		}
 		k = append(k, 255, 255, 255)
 	}
 	m.key = k
-	if known := m.states[string(k)]; known != nil {
+	if known, ok := m.known[string(k)]; ok {
 		return known
 	}
-	if m.size > maxStates && !s.start {
-		m.reset() // the state that leads here is forgotten with the others, once the text is done
+	row := int32(len(m.next))
+	m.known[string(k)] = row
+	m.states = append(m.states, *s)
+	m.held += len(s.steps) + len(s.tail)
+	for range m.re.alphabet.count {
+		m.next = append(m.next, unknown)
 	}
-	m.size++
-	m.states[string(k)] = s
-	return s
+	return row
 }
 
-// atEnd reports whether the text may end in a state.
-func (m *machine) atEnd(s *state) bool {
-	if s.end == 0 {
-		a := around{start: s.start, end: true, afterLine: s.afterLine, wordBefore: s.afterWord}
-		_, matched := m.closure(s.steps, a)
-		if !matched {
-			_, matched = m.closure(s.tail, a)
-		}
-		s.end = -1
-		if matched || s.tailMatch {
-			s.end = 1
-		}
+// atEnd says whether the text may end in a state: matches or fails.
+func (m *machine) atEnd(s *state) int32 {
+	if s.end != 0 {
+		return s.end
 	}
-	return s.end == 1
+	a := around{start: s.start, end: true, afterLine: s.afterLine, wordBefore: s.afterWord}
+	_, matched := m.closure(s.steps, a)
+	if !matched {
+		_, matched = m.closure(s.tail, a)
+	}
+	s.end = fails
+	if matched || s.tailMatch {
+		s.end = matches
+	}
+	return s.end
 }

@@ -3,8 +3,10 @@ package pyregex
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -17,6 +19,7 @@ type translator struct {
 	at    int
 	out   strings.Builder
 	flags flags
+	names []string // of groups
 	// bound says that \b or \B stands in the pattern; asciiBound that (?a) is on
 	// there.
 	bound, asciiBound bool
@@ -26,6 +29,9 @@ type translator struct {
 // Ends and word boundaries stay what they are; whoever matches gives them
 // Python's meaning.
 func translate(pattern string) (*translator, error) {
+	if !utf8.ValidString(pattern) {
+		return nil, errors.New("it is no UTF-8: save the file that it stands in as UTF-8")
+	}
 	t := &translator{in: pattern}
 	if err := t.global(); err != nil {
 		return nil, err
@@ -41,8 +47,10 @@ func translate(pattern string) (*translator, error) {
 
 func (t *translator) rest() string { return t.in[t.at:] }
 
+func (t *translator) has(prefix string) bool { return strings.HasPrefix(t.rest(), prefix) }
+
 func (t *translator) take(prefix string) bool {
-	if strings.HasPrefix(t.rest(), prefix) {
+	if t.has(prefix) {
 		t.at += len(prefix)
 		return true
 	}
@@ -55,42 +63,87 @@ func (t *translator) rune() rune {
 	return r
 }
 
-// global reads flags for all of the pattern, which stand at its start.
+// global reads flags for all of the pattern. Nothing but comments, and white
+// space that is skipped, may stand before them.
 func (t *translator) global() error {
-	for strings.HasPrefix(t.rest(), "(?") {
-		end := strings.IndexByte(t.rest(), ')')
-		if end < 3 || strings.Trim(t.rest()[2:end], "aiLmsux") != "" {
-			return nil
-		}
-		for _, f := range t.rest()[2:end] {
-			if err := t.flags.set(f, true); err != nil {
+	letters := ""
+	for t.at < len(t.in) {
+		if skipped, err := t.comment(); err != nil || skipped {
+			if err != nil {
 				return err
 			}
+			continue
 		}
+		if t.flags.verbose && t.skipped() {
+			continue
+		}
+		end := strings.IndexByte(t.rest(), ')')
+		if end < 3 || !t.has("(?") || strings.Trim(t.rest()[2:end], allFlags) != "" {
+			break
+		}
+		letters += t.rest()[2:end]
 		t.at += end + 1
+		if err := t.flags.set(letters, true); err != nil {
+			return err
+		}
 	}
 	return nil
 }
 
-func (f *flags) set(name rune, on bool) error {
-	switch name {
-	case 'a':
-		f.ascii = on
-	case 'i':
-		f.ignore = on
-	case 'm':
-		f.multi = on
-	case 's':
-		f.dotall = on
-	case 'x':
-		f.verbose = on
-	case 'u':
-		f.ascii = false
-	default:
-		return fmt.Errorf("flag %c is not supported", name)
+// allFlags are those that Python knows in a pattern.
+const allFlags = "aiLmsux"
+
+// set turns flags on or off.
+func (f *flags) set(letters string, on bool) error {
+	switch {
+	case strings.Contains(letters, "L"):
+		return errors.New("flag L is for patterns of bytes")
+	case on && strings.Contains(letters, "a") && strings.Contains(letters, "u"):
+		return errors.New("flags a and u are incompatible")
+	case !on && strings.ContainsAny(letters, "au"):
+		return errors.New("flags a and u can't be turned off")
+	}
+	for _, name := range letters {
+		switch name {
+		case 'a':
+			f.ascii = true
+		case 'i':
+			f.ignore = on
+		case 'm':
+			f.multi = on
+		case 's':
+			f.dotall = on
+		case 'x':
+			f.verbose = on
+		case 'u':
+			f.ascii = false
+		}
 	}
 	return nil
 }
+
+// comment passes over (?#…), wherever it stands.
+func (t *translator) comment() (bool, error) {
+	if !t.take("(?#") {
+		return false, nil
+	}
+	end := strings.IndexByte(t.rest(), ')')
+	if end < 0 {
+		return false, errors.New("missing ), unterminated comment")
+	}
+	t.at += end + 1
+	return true, nil
+}
+
+// piece is what stands before a quantifier.
+type piece uint8
+
+const (
+	none piece = iota
+	assertion
+	character // or a class or group: it may be repeated
+	repeated
+)
 
 // maxNesting bounds how deep groups nest.
 const maxNesting = 200
@@ -99,19 +152,20 @@ func (t *translator) alternatives(depth int) error {
 	if depth > maxNesting {
 		return fmt.Errorf("groups nest deeper than %d", maxNesting)
 	}
+	before := none
 	for t.at < len(t.in) && t.in[t.at] != ')' {
+		if skipped, err := t.comment(); err != nil {
+			return err
+		} else if skipped || t.flags.verbose && t.skipped() {
+			continue
+		}
 		if t.take("|") {
 			t.out.WriteByte('|')
+			before = none
 			continue
 		}
-		if t.flags.verbose && t.skipped() {
-			continue
-		}
-		repeatable, err := t.item(depth)
-		if err != nil {
-			return err
-		}
-		if err := t.quantifier(repeatable); err != nil {
+		var err error
+		if before, err = t.item(before, depth); err != nil {
 			return err
 		}
 	}
@@ -135,52 +189,49 @@ func (t *translator) skipped() bool {
 	return true
 }
 
-// item writes one thing that a quantifier may follow; repeatable is false for
-// those where Python refuses one.
-func (t *translator) item(depth int) (repeatable bool, err error) {
+// item writes one thing, and says what it is to a quantifier behind it.
+func (t *translator) item(before piece, depth int) (piece, error) {
 	switch c := t.in[t.at]; c {
 	case '(':
-		return t.group(depth)
+		return character, t.group(depth)
 	case '[':
 		set, err := t.class()
 		if err == nil {
 			t.writeSet(set)
 		}
-		return true, err
+		return character, err
 	case '.':
 		t.at++
 		t.out.WriteString(map[bool]string{true: "(?s:.)", false: "(?-s:.)"}[t.flags.dotall])
-		return true, nil
+		return character, nil
 	case '^':
 		t.at++
 		t.out.WriteString(map[bool]string{true: "(?m:^)", false: `\A`}[t.flags.multi])
-		return false, nil
+		return assertion, nil
 	case '$':
 		t.at++
 		t.out.WriteString(map[bool]string{true: "(?m:$)", false: "(?-m:$)"}[t.flags.multi])
-		return false, nil
+		return assertion, nil
 	case '\\':
-		asserts := t.at+1 < len(t.in) && strings.IndexByte("AZbB", t.in[t.at+1]) >= 0
-		return !asserts, t.escape()
+		return t.escape()
 	case '*', '+', '?', '{':
-		if _, _, _, repeats := t.repeat(); repeats {
-			return false, errors.New("nothing to repeat")
+		if is, err := t.quantifier(before); is || err != nil {
+			return repeated, err
 		}
 	}
-	t.literal(t.rune())
-	return true, nil
+	return character, t.literal(t.rune())
 }
 
-func (t *translator) literal(r rune) {
-	if t.flags.ignore && (!t.flags.ascii || r < utf8.RuneSelf) {
-		if t.flags.ascii {
-			t.writeSet(asciiFold(set{{r, r}}))
-			return
-		}
-		fmt.Fprintf(&t.out, `(?i:\x{%x})`, r)
-		return
+func (t *translator) literal(r rune) error {
+	if err := t.foldable(r); err != nil {
+		return err
 	}
-	fmt.Fprintf(&t.out, `\x{%x}`, r)
+	if t.flags.ignore {
+		t.writeSet(t.cases(set{{r, r}}))
+	} else {
+		fmt.Fprintf(&t.out, `\x{%x}`, r)
+	}
+	return nil
 }
 
 // refusals are what needs backtracking, and what to do without.
@@ -194,102 +245,116 @@ var refusals = []struct{ piece, explained string }{
 	{"(?(", "RE2 has no conditionals: split the rule in two expectations"},
 }
 
-func (t *translator) group(depth int) (bool, error) {
+func (t *translator) group(depth int) error {
 	for _, r := range refusals {
-		if strings.HasPrefix(t.rest(), r.piece) {
-			return false, fmt.Errorf("%s is not supported: %s", r.piece, r.explained)
+		if t.has(r.piece) {
+			return fmt.Errorf("%s is not supported: %s", r.piece, r.explained)
 		}
 	}
 	outer := t.flags
-	switch {
-	case t.take("(?#"):
-		end := strings.IndexByte(t.rest(), ')')
-		if end < 0 {
-			return false, errors.New("missing ), unterminated comment")
-		}
-		t.at += end + 1
-		return false, nil
-	case t.take("(?P<"):
-		end := strings.IndexByte(t.rest(), '>')
-		if end < 1 {
-			return false, errors.New("missing group name")
-		}
-		t.at += end + 1
-	case t.take("(?:"):
-	case t.take("(?"):
-		if err := t.scoped(); err != nil {
-			return false, err
-		}
-	default:
-		t.at++
+	if err := t.open(); err != nil {
+		return err
 	}
 	t.out.WriteString("(?:")
 	if err := t.alternatives(depth + 1); err != nil {
-		return false, err
+		return err
 	}
 	if !t.take(")") {
-		return false, errors.New("missing closing )")
+		return errors.New("missing closing )")
 	}
 	t.out.WriteByte(')')
 	t.flags = outer
-	return true, nil
+	return nil
+}
+
+// open reads what a group begins with.
+func (t *translator) open() error {
+	switch {
+	case t.take("(?P<"):
+		return t.name()
+	case t.take("(?:"):
+		return nil
+	case t.take("(?"):
+		return t.scoped()
+	}
+	t.take("(")
+	return nil
+}
+
+// name reads the name of a group.
+func (t *translator) name() error {
+	name, _, closed := strings.Cut(t.rest(), ">")
+	switch {
+	case !closed || name == "":
+		return errors.New("missing group name")
+	case !identifier(name):
+		return fmt.Errorf("bad character in group name %q", name)
+	case slices.Contains(t.names, name):
+		return fmt.Errorf("redefinition of group name %q", name)
+	}
+	t.names = append(t.names, name)
+	t.at += len(name) + 1
+	return nil
+}
+
+// identifier is Python's str.isidentifier.
+func identifier(s string) bool {
+	for i, r := range s {
+		starts := r == '_' || unicode.In(r, unicode.L, unicode.Nl, unicode.Other_ID_Start)
+		if !starts && (i == 0 || !unicode.In(r, unicode.Mn, unicode.Mc, unicode.Nd, unicode.Pc, unicode.Other_ID_Continue)) {
+			return false
+		}
+	}
+	return true
 }
 
 // scoped reads the flags of (?i-s:…).
 func (t *translator) scoped() error {
-	end := strings.IndexByte(t.rest(), ':')
-	if end < 0 || strings.Trim(t.rest()[:end], "aiLmsux-") != "" {
-		if close := strings.IndexByte(t.rest(), ')'); close >= 0 && strings.Trim(t.rest()[:close], "aiLmsux") == "" {
-			return errors.New("global flags not at the start of the expression")
-		}
+	end := strings.IndexAny(t.rest(), ":)")
+	if end < 1 || strings.Trim(t.rest()[:end], allFlags+"-") != "" {
 		return errors.New("unknown extension after (?")
 	}
-	on := true
-	for _, f := range t.rest()[:end] {
-		if f == '-' {
-			on = false
-			continue
-		}
-		if err := t.flags.set(f, on); err != nil {
-			return err
-		}
+	on, off, turnsOff := strings.Cut(t.rest()[:end], "-")
+	switch {
+	case t.rest()[end] == ')' && !turnsOff:
+		return errors.New("global flags not at the start of the expression")
+	case t.rest()[end] == ')' || strings.Contains(off, "-"):
+		return errors.New("missing : after flags")
+	case turnsOff && off == "":
+		return errors.New("missing flag")
+	case off != "" && strings.ContainsAny(on, off):
+		return errors.New("flag turned on and off")
 	}
 	t.at += end + 1
-	return nil
+	return errors.Join(t.flags.set(on, true), t.flags.set(off, false))
 }
 
-// quantifier writes what says how often the item before stands. A brace that is
-// no quantifier is a literal.
-func (t *translator) quantifier(repeatable bool) error {
-	for t.flags.verbose && t.at < len(t.in) && t.skipped() { //nolint:revive // that is all
-	}
+// quantifier writes how often what stands before is repeated. It is false for a
+// brace that is no quantifier.
+func (t *translator) quantifier(before piece) (bool, error) {
 	from, least, most, ok := t.repeat()
 	if !ok {
-		return nil
+		return false, nil
 	}
-	if !repeatable {
-		return errors.New("nothing to repeat")
-	}
-	if t.take("+") {
-		return fmt.Errorf("%s is not supported: a possessive quantifier changes what matches: leave the last + out", t.in[from:t.at])
-	}
-	if least > 1000 || most > 1000 {
-		return fmt.Errorf("%s repeats more than 1000 times: check the length with expect_column_value_lengths_to_be_between", t.in[from:t.at])
-	}
-	if most >= 0 && least > most {
-		return errors.New("min repeat greater than max repeat")
+	switch {
+	case most >= 0 && least > most:
+		return true, errors.New("min repeat greater than max repeat")
+	case before == none || before == assertion:
+		return true, errors.New("nothing to repeat")
+	case before == repeated:
+		return true, errors.New("multiple repeat")
+	case t.take("+"):
+		return true, fmt.Errorf("%s is not supported: a possessive quantifier changes what matches: leave the last + out", t.in[from:t.at])
+	case least > 1000 || most > 1000:
+		return true, fmt.Errorf("%s repeats more than 1000 times: check the length with expect_column_value_lengths_to_be_between", t.in[from:t.at])
 	}
 	t.take("?") // how much is taken doesn't change whether there is a match
-	switch {
-	case most < 0:
+	if most < 0 {
 		fmt.Fprintf(&t.out, "{%d,}", least)
-	default:
+	} else {
 		fmt.Fprintf(&t.out, "{%d,%d}", least, most)
 	}
-	if _, _, _, again := t.repeat(); again {
-		return errors.New("multiple repeat")
-	}
-	return nil
+	return true, nil
 }
 
 // repeat reads a quantifier; most is -1 without an end.
