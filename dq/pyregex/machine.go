@@ -39,7 +39,7 @@ const (
 // An automaton that grows beyond these bounds begins anew.
 const (
 	maxStates      = 4000
-	maxTransitions = 1 << 18
+	maxTransitions = 1 << 20 // over states and classes: 4 MiB
 	maxHeld        = 1 << 19 // steps of all states
 )
 
