@@ -9,6 +9,7 @@ import (
 	"testing"
 	"unicode/utf8"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
 
@@ -52,11 +53,17 @@ func agree(t *testing.T, cases []golden) (texts, found, refused int) {
 	return texts, found, refused
 }
 
-func TestPythonFindsTheSame(t *testing.T) {
+func readGolden(t *testing.T) []golden {
+	t.Helper()
 	b, err := os.ReadFile("testdata/golden.json")
 	require.NoError(t, err)
 	var cases []golden
 	require.NoError(t, json.Unmarshal(b, &cases))
+	return cases
+}
+
+func TestPythonFindsTheSame(t *testing.T) {
+	cases := readGolden(t)
 	texts, found, refused := agree(t, cases)
 	require.Greater(t, texts, 4000)
 	require.Greater(t, found, 1000)
@@ -145,14 +152,30 @@ func TestAnAutomatonThatGrowsTooLargeBeginsAnew(t *testing.T) {
 	}
 }
 
+func TestATextIsFoundWhereverTheAutomatonBeginsAnew(t *testing.T) {
+	for _, c := range readGolden(t) {
+		re, err := Compile(c.pattern)
+		if err != nil {
+			continue
+		}
+		for i, text := range c.texts {
+			m := newMachine(re)
+			m.match(text[:len(text)/2])
+			m.held = maxHeld + 1 // as if its states were too many, at the next new one
+			require.Equal(t, c.found[i], m.match(text), "%q in %q", c.pattern, text)
+		}
+	}
+}
+
 func TestARegexpIsForAllGoroutines(t *testing.T) {
 	re, err := Compile(`^[^@\s]+@[^@\s]+\.[^@\s]+$`)
 	require.NoError(t, err)
 	var wg sync.WaitGroup
 	for range 4 {
 		wg.Go(func() {
-			for _, s := range emails {
-				_ = re.MatchString(s)
+			for i := range 1000 {
+				text := emails[i%len(emails)]
+				assert.Equal(t, text != "omar at example", re.MatchString(text), text)
 			}
 		})
 	}
