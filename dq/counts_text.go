@@ -28,8 +28,8 @@ func NewCounts(dir, name string, memory int64) *Counts {
 
 // Add counts a text n times.
 func (c *Counts) Add(text []byte, n int64) error {
-	if have, ok := c.values.texts[string(text)]; ok {
-		c.values.texts[string(text)] = have + n
+	if at, ok := c.values.texts[string(text)]; ok { // without a copy
+		c.values.counts[at] += n
 		return nil
 	}
 	c.values.addText(string(text), n)
@@ -52,8 +52,8 @@ func (c *Counts) spill() error {
 // Merge takes over another's counts, which are not to be used any more.
 func (c *Counts) Merge(o *Counts) error {
 	c.values.Runs, c.values.dirs = append(c.values.Runs, o.values.Runs...), append(c.values.dirs, o.values.dirs...)
-	for text, n := range o.values.texts {
-		if err := c.Add([]byte(text), n); err != nil {
+	for text, at := range o.values.texts {
+		if err := c.Add([]byte(text), o.values.counts[at]); err != nil {
 			return err
 		}
 	}
@@ -97,7 +97,11 @@ func (c *Counts) MarshalJSON() ([]byte, error) {
 			return nil, err
 		}
 	}
-	return json.Marshal(countsWire{c.values.texts, c.values.Runs})
+	w := countsWire{Texts: map[string]int64{}, Runs: c.values.Runs}
+	for text, at := range c.values.texts {
+		w.Texts[text] = c.values.counts[at]
+	}
+	return json.Marshal(w)
 }
 
 // UnmarshalJSON reads what MarshalJSON wrote; the files lie in the folder that

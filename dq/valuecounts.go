@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
@@ -22,14 +23,17 @@ type valueCounts struct {
 	dirs  []string // of each run
 	typ   schemas.Type
 	fixed map[uint64]int64
-	texts map[string]int64
-	bytes int64 // of the maps, about
+	texts map[string]int // each one's place in counts
+	bytes int64          // of the maps, about
+	// counts are apart from their keys: storing to a map's key that is there
+	// would put the caller's text, whose memory goes, in the key's place.
+	counts []int64
 }
 
 // What an entry of a map takes, about.
 const (
 	fixedEntryBytes = 40
-	textEntryBytes  = 56
+	textEntryBytes  = 64
 )
 
 func newValueCounts(t schemas.Type) *valueCounts {
@@ -39,9 +43,9 @@ func newValueCounts(t schemas.Type) *valueCounts {
 }
 
 func (v *valueCounts) reset() {
-	v.fixed, v.texts, v.bytes = nil, nil, 0
+	v.fixed, v.texts, v.counts, v.bytes = nil, nil, nil, 0
 	if isTextual(v.typ) {
-		v.texts = map[string]int64{}
+		v.texts = map[string]int{}
 	} else {
 		v.fixed = map[uint64]int64{}
 	}
@@ -74,11 +78,12 @@ func (v *valueCounts) addFixed(k uint64, n int64) {
 }
 
 func (v *valueCounts) addText(s string, n int64) {
-	if have, ok := v.texts[s]; ok {
-		v.texts[s] = have + n
+	if at, ok := v.texts[s]; ok {
+		v.counts[at] += n
 		return
 	}
-	v.texts[string([]byte(s))] = n // a copy: the chunk's memory goes
+	v.texts[strings.Clone(s)] = len(v.counts)
+	v.counts = append(v.counts, n)
 	v.bytes += int64(len(s)) + textEntryBytes
 }
 
@@ -101,7 +106,7 @@ func (v *valueCounts) sorted() []valueCount {
 		return out
 	}
 	for _, s := range slices.Sorted(maps.Keys(v.texts)) {
-		out = append(out, valueCount{[]byte(s), v.texts[s]})
+		out = append(out, valueCount{[]byte(s), v.counts[v.texts[s]]})
 	}
 	return out
 }
@@ -112,8 +117,8 @@ func (v *valueCounts) merge(o *valueCounts) {
 	for k, n := range o.fixed {
 		v.addFixed(k, n)
 	}
-	for s, n := range o.texts {
-		v.addText(s, n)
+	for s, at := range o.texts {
+		v.addText(s, o.counts[at])
 	}
 }
 
