@@ -83,7 +83,8 @@ func (s *selector) verdicts(ctx context.Context, f pipeline.File) (stays *dq.Pos
 		}
 		return nil
 	})
-	return stays, stays.Len(), err
+	count = stays.Len()
+	return stays, count, err
 }
 
 func hasDrift(encoded []byte) (bool, error) {

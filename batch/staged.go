@@ -37,11 +37,6 @@ func spanOf(f pipeline.File) span {
 	return s
 }
 
-func (s span) contains(p dq.Position) bool {
-	return int64(p.Partition) >= s.partitions[0] && int64(p.Partition) <= s.partitions[1] &&
-		p.Offset >= s.offsets[0] && p.Offset <= s.offsets[1]
-}
-
 // touches reports whether the set may have a position in the span.
 func (s span) touches(set *dq.Positions) bool {
 	for _, partition := range set.Partitions() {

@@ -361,7 +361,7 @@ func (p *queryParser) literal() (any, error) {
 	case t.kind == nameToken && v == nil && literalNames[t.text] != nil:
 		v = literalNames[t.text]
 	case t.kind == nameToken && t.text == "None":
-		return nil, errors.New("None equals nothing: write isnull() or notnull()")
+		return nil, errors.New("no value equals None: write isnull() or notnull()")
 	case t.kind == nameToken && t.text == "date" && p.is("("):
 		v = p.peek().value
 		if p.at++; !p.is(")") {

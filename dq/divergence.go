@@ -232,7 +232,7 @@ func (p *partition) compareValues(f *columnFacts) (float64, Object, error) {
 			at[key] = i
 		}
 	}
-	values, pk, qk := slices.Clone(p.values), make([]float64, len(p.values)), slices.Clone(p.weights)
+	values, pk, qk := slices.Clone(p.values), slices.Repeat([]float64{0}, len(p.values)), slices.Clone(p.weights)
 	var strays int
 	err := f.Values.each(func(v valueCount) bool {
 		share := float64(v.count) / float64(f.present())

@@ -111,7 +111,7 @@ func (p *Program) resolve(c check, where condition, sch *schemas.Schema) {
 	p.at, p.lacks = append(p.at, at), append(p.lacks, lacks)
 	p.under = append(p.under, p.condition(where))
 	facts := -1
-	if at != nil && len(at) == 1 && (c.column != nil || c.second != nil) {
+	if len(at) == 1 && (c.column != nil || c.second != nil) {
 		facts = p.fact(at[0], p.under[len(p.under)-1], c.needs)
 	}
 	p.factsAt = append(p.factsAt, facts)
@@ -162,7 +162,7 @@ func (p *Program) typeError(i int) error {
 	c, cols := &p.checks[i], make([]arrow.Array, len(p.at[i]))
 	for n, at := range p.at[i] {
 		cols[n] = array.MakeArrayOfNull(memory.DefaultAllocator, arrowType(p.fields[at].Type), 0)
-		defer cols[n].Release()
+		defer cols[n].Release() //nolint:gocritic // deferInLoop: they are used together, and few
 	}
 	if c.order != nil && orderedKeys(cols[0]) == nil {
 		return errNoOrder

@@ -189,7 +189,7 @@ func (m *runMerge) add(r run) {
 
 func (m *runMerge) each(fn func(valueCount) bool) error {
 	heap.Init(&m.heads)
-	for c, ok := m.step(); ok && fn(c); c, ok = m.step() { //nolint:revive // the walk is all there is to do
+	for c, ok := m.step(); ok && fn(c); c, ok = m.step() {
 	}
 	return m.err
 }
