@@ -55,7 +55,10 @@ func writeSpill(path string, fill func(w io.Writer) error) error {
 	if err == nil {
 		_, err = out.Write(binary.BigEndian.AppendUint32(nil, sum.Sum32()))
 	}
-	if err = errors.Join(err, out.Flush(), f.Sync(), f.Close()); err != nil {
+	if err == nil {
+		err = errors.Join(out.Flush(), f.Sync())
+	}
+	if err = errors.Join(err, f.Close()); err != nil {
 		return spillFault(path, err)
 	}
 	return nil
