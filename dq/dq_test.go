@@ -87,8 +87,8 @@ func TestAnExpectationThatCannotBeKeptIsRefused(t *testing.T) {
 	tests := map[string]struct{ rule, want string }{
 		"an unknown type names the nearest":     {"expectation_type: expect_column_values_to_be_uniq\n        column: id", `did you mean "expect_column_values_to_be_unique"`},
 		"an unknown argument names the nearest": {"expectation_type: expect_column_values_to_be_between\n        column: n\n        min_valu: 3\n        max_value: 4", `did you mean "min_value"`},
-		"lookaround is explained":               {"expectation_type: expect_column_values_to_match_regex\n        column: id\n        regex: '(?=x)'", "RE2 has no lookaround"},
-		"a backreference is explained":          {"expectation_type: expect_column_values_to_match_regex\n        column: id\n        regex: '(x)\\1'", "RE2 has no backreferences"},
+		"lookaround is explained":               {"expectation_type: expect_column_values_to_match_regex\n        column: id\n        regex: '(?=x)'", "there is no lookaround here"},
+		"a backreference is explained":          {"expectation_type: expect_column_values_to_match_regex\n        column: id\n        regex: '(x)\\1'", "there are no backreferences here"},
 		"an unclosed group is reported":         {"expectation_type: expect_column_values_to_match_regex\n        column: id\n        regex: '(x'", "missing closing )"},
 		"no bounds are nothing to compare with": {"expectation_type: expect_column_values_to_be_between\n        column: n", "both absent"},
 		"bounds the wrong way round":            {"expectation_type: expect_column_values_to_be_between\n        column: n\n        min_value: 5\n        max_value: 4", "is above max_value"},

@@ -72,6 +72,7 @@ type Profile struct {
 	tallies []tally
 	facts   []*columnFacts
 	indexes map[int]*index // by expectation: uniqueness only
+	looked  []string       // columns that observing looks at
 	broken  error          // a chunk wasn't as promised: nothing here can be relied on
 
 	spilled  int // files
@@ -93,6 +94,7 @@ func (p *Program) NewProfile(how Gathering) *Profile {
 	prof := &Profile{
 		program: p, how: how, rows: make([]int64, len(p.conditions)), tallies: make([]tally, len(p.checks)), indexes: map[int]*index{},
 	}
+	prof.looked = prof.columns(p.Columns())
 	for _, f := range p.facts {
 		prof.facts = append(prof.facts, newFacts(p.fields[f.column].Type, f.needs))
 	}
@@ -115,7 +117,7 @@ func (p *Profile) Observe(c Chunk, findings []Finding) []Finding {
 	if p.broken != nil {
 		return findings
 	}
-	v, err := p.program.view(c, p.columns(p.program.Columns()))
+	v, err := p.program.view(c, p.looked)
 	defer v.release()
 	if p.broken = err; err != nil {
 		return findings

@@ -91,7 +91,7 @@ func (t *translator) octal(inClass bool) (rune, error) {
 	}
 	digits := t.in[t.at:end]
 	if digits == "" || digits[0] != '0' && len(digits) < 3 && !inClass {
-		return 0, fmt.Errorf(`\%c is not supported: RE2 has no backreferences`, t.in[t.at])
+		return 0, fmt.Errorf(`\%c is not supported: there are no backreferences here`, t.in[t.at])
 	}
 	n, err := strconv.ParseUint(digits, 8, 32)
 	if err != nil || n > 0o377 {

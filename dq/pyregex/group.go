@@ -10,13 +10,13 @@ import (
 
 // refusals are what needs backtracking, and what to do without.
 var refusals = []struct{ piece, explained string }{
-	{"(?=", "RE2 has no lookaround: split the rule in two expectations"},
-	{"(?!", "RE2 has no lookaround: add an expect_column_values_to_not_match_regex"},
-	{"(?<=", "RE2 has no lookaround: put what comes before into the pattern"},
-	{"(?<!", "RE2 has no lookaround: add an expect_column_values_to_not_match_regex"},
-	{"(?P=", "RE2 has no backreferences"},
+	{"(?=", "there is no lookaround here: split the rule in two expectations"},
+	{"(?!", "there is no lookaround here: add an expect_column_values_to_not_match_regex"},
+	{"(?<=", "there is no lookaround here: put what comes before into the pattern"},
+	{"(?<!", "there is no lookaround here: add an expect_column_values_to_not_match_regex"},
+	{"(?P=", "there are no backreferences here"},
 	{"(?>", "an atomic group changes what matches: write (?:…)"},
-	{"(?(", "RE2 has no conditionals: split the rule in two expectations"},
+	{"(?(", "there are no conditionals here: split the rule in two expectations"},
 }
 
 func (t *translator) group(depth int) error {
