@@ -64,7 +64,7 @@ func expectationOf(x dq.Result) expectation {
 	e := expectation{
 		Success: x.Success, Severity: string(x.Expectation.Severity), Type: x.Expectation.Type, Column: text(x.Expectation.Kwargs.Get("column")),
 		Elements: number(x.Result.Get("element_count")), Unexpected: number(x.Result.Get("unexpected_count")),
-		Percent: number(x.Result.Get("unexpected_percent")), Observed: text(x.Result.Get("observed_value")), Exception: text(x.Exception.Get("exception_message")),
+		Percent: number(x.Result.Get("unexpected_percent")), Observed: text(x.Result.Get("observed_value")), Exception: text(x.Raised()),
 	}
 	for _, f := range x.Expectation.Kwargs {
 		if f.Key != "column" && f.Key != "batch_id" && f.Value != nil {
