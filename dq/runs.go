@@ -25,10 +25,17 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 // maxKeyBytes bounds what a damaged file can ask for.
 const maxKeyBytes = 1 << 30
 
-func writeRun(path string, entries []valueCount) error {
+func writeRun(path string, entries run) error {
 	return writeSpill(path, func(w io.Writer) error {
 		b := []byte(runMagic)
-		for _, e := range entries {
+		for {
+			e, more, err := entries.next()
+			if err != nil {
+				return err
+			}
+			if !more {
+				break
+			}
 			b = binary.AppendUvarint(b, uint64(e.count))
 			b = binary.AppendUvarint(b, uint64(len(e.key)))
 			b = append(b, e.key...)
@@ -79,17 +86,6 @@ func damagedRun(path string, err error) error {
 type run interface {
 	// next moves on; ok is false at the end.
 	next() (c valueCount, ok bool, err error)
-}
-
-type memoryRun struct{ rest []valueCount }
-
-func (r *memoryRun) next() (valueCount, bool, error) {
-	if len(r.rest) == 0 {
-		return valueCount{}, false, nil
-	}
-	c := r.rest[0]
-	r.rest = r.rest[1:]
-	return c, true, nil
 }
 
 type fileRun struct {

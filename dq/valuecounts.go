@@ -3,7 +3,6 @@ package dq
 import (
 	"bytes"
 	"cmp"
-	"encoding/binary"
 	"fmt"
 	"maps"
 	"slices"
@@ -32,8 +31,8 @@ type valueCounts struct {
 
 // What an entry of a map takes, about.
 const (
-	fixedEntryBytes = 40
-	textEntryBytes  = 64
+	fixedEntryBytes = 48
+	textEntryBytes  = 96
 )
 
 func newValueCounts(t schemas.Type) *valueCounts {
@@ -93,22 +92,41 @@ type valueCount struct {
 	count int64
 }
 
-// sorted are the values in memory, by their keys.
-func (v *valueCounts) sorted() []valueCount {
-	out := make([]valueCount, 0, len(v.fixed)+len(v.texts))
+// sorted walks over the values in memory, by their keys, with hardly more
+// memory.
+func (v *valueCounts) sorted() run {
 	if v.texts == nil {
-		keys := slices.Sorted(maps.Keys(v.fixed))
-		backing := make([]byte, 0, 8*len(keys))
-		for _, k := range keys {
-			backing = binary.BigEndian.AppendUint64(backing, k)
-			out = append(out, valueCount{backing[len(backing)-8:], v.fixed[k]})
-		}
-		return out
+		return &fixedRun{v: v, rest: slices.Sorted(maps.Keys(v.fixed))}
 	}
-	for _, s := range slices.Sorted(maps.Keys(v.texts)) {
-		out = append(out, valueCount{[]byte(s), v.counts[v.texts[s]]})
+	return &textRun{v: v, rest: slices.Sorted(maps.Keys(v.texts))}
+}
+
+type fixedRun struct {
+	v    *valueCounts
+	rest []uint64
+}
+
+func (r *fixedRun) next() (valueCount, bool, error) {
+	if len(r.rest) == 0 {
+		return valueCount{}, false, nil
 	}
-	return out
+	k := r.rest[0]
+	r.rest = r.rest[1:]
+	return valueCount{keyBytes(k), r.v.fixed[k]}, true, nil
+}
+
+type textRun struct {
+	v    *valueCounts
+	rest []string
+}
+
+func (r *textRun) next() (valueCount, bool, error) {
+	if len(r.rest) == 0 {
+		return valueCount{}, false, nil
+	}
+	s := r.rest[0]
+	r.rest = r.rest[1:]
+	return valueCount{[]byte(s), r.v.counts[r.v.texts[s]]}, true, nil
 }
 
 // merge takes over another's values; o is not to be used any more.
@@ -151,7 +169,7 @@ func (v *valueCounts) merged() (*runMerge, error) {
 			return m, err
 		}
 	}
-	m.add(&memoryRun{rest: v.sorted()})
+	m.add(v.sorted())
 	return m, nil
 }
 
